@@ -1,0 +1,100 @@
+"""Every error that this room raises, by name. The bottom file: it imports nothing of ours.
+
+WhatsitError
+├── ImageError                 the bytes of one image cannot be used
+│   ├── UnsupportedFormat      not JPEG, PNG, WebP, GIF or BMP by its first bytes
+│   ├── ImageTooLarge          too many bytes, pixels, scans, or too long a side
+│   └── UndecodableImage       the format is accepted, the content is broken
+├── RegistryError              a name, version or alias is not what was hoped
+│   ├── InvalidRef             not a name, name@version or name@alias
+│   ├── NotFound
+│   │   ├── ModelNotFound
+│   │   ├── VersionNotFound
+│   │   └── AliasNotFound
+│   └── Conflict               somebody else changed it first, or it exists already
+├── BundleError                a version that must not be published or served
+│   ├── InvalidManifest
+│   ├── ChecksumMismatch       a file is missing, added or changed
+│   ├── UnsafeGraph            external data, foreign operators, or too large a file
+│   ├── SignatureMismatch      not pixels in, probabilities out
+│   └── GoldenMismatch         the golden images do not come back
+└── DeviceUnavailable          the execution provider asked for is not the one that runs
+
+The text of an error is for people: it says what is wrong and, where there is a way out, what to do.
+"""
+
+
+class WhatsitError(Exception):
+    """The root of the errors that a caller is meant to catch."""
+
+
+class ImageError(WhatsitError):
+    """The bytes of one image cannot be used."""
+
+
+class UnsupportedFormat(ImageError):
+    """The first bytes are of no accepted format."""
+
+
+class ImageTooLarge(ImageError):
+    """More bytes, pixels or scans than the limit, or a side outside it."""
+
+
+class UndecodableImage(ImageError):
+    """An accepted format with broken or truncated content."""
+
+
+class RegistryError(WhatsitError):
+    """A name, version or alias is not what was hoped."""
+
+
+class InvalidRef(RegistryError):
+    """Not a name, ``name@version`` or ``name@alias``."""
+
+
+class NotFound(RegistryError):
+    """The store does not hold what was asked for."""
+
+
+class ModelNotFound(NotFound):
+    """No model of this name."""
+
+
+class VersionNotFound(NotFound):
+    """The model has no such version."""
+
+
+class AliasNotFound(NotFound):
+    """The model has no such alias."""
+
+
+class Conflict(RegistryError):
+    """Somebody else changed it first, or it exists already."""
+
+
+class BundleError(WhatsitError):
+    """A version that must not be published or served."""
+
+
+class InvalidManifest(BundleError):
+    """``manifest.json`` is missing, unreadable or contradicts itself."""
+
+
+class ChecksumMismatch(BundleError):
+    """A file of the bundle is missing, added or changed."""
+
+
+class UnsafeGraph(BundleError):
+    """The graph reaches outside its file, uses foreign operators, or is too large."""
+
+
+class SignatureMismatch(BundleError):
+    """The graph does not take ``pixels`` and give ``probabilities`` as the manifest says."""
+
+
+class GoldenMismatch(BundleError):
+    """The golden images do not come back with the recorded probabilities."""
+
+
+class DeviceUnavailable(WhatsitError):
+    """The execution provider that was asked for is not the one that would run."""

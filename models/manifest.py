@@ -1,0 +1,145 @@
+"""The manifest: everything about one version that is not the network itself."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from models.errors import InvalidManifest
+from models.labels import Labels
+from models.refs import NAME_PATTERN
+
+Precision = Literal["fp32", "fp16", "int8"]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+# One or more plain names joined by '/': never absolute, never '..', so that it cannot leave the bundle.
+BundlePath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*$")]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class Strict(BaseModel):
+    """Immutable; an unknown key is an error, so that a typing mistake cannot pass as a default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class InputSpec(Strict):
+    """How an image becomes ``pixels``, uint8 ``[height, width, channels]``.
+
+    ``resize``: ``stretch`` ignores the aspect, ``crop`` takes the central part of the aspect of the input
+    (``crop_fraction`` of it), ``pad`` fits the whole image and fills the rest with ``pad_value``.
+    ``filter`` names Pillow's resampling filter, antialiased when shrinking.
+    """
+
+    height: int = Field(ge=1, le=4096)
+    width: int = Field(ge=1, le=4096)
+    colour: Literal["rgb", "grey"] = "rgb"
+    resize: Literal["stretch", "crop", "pad"] = "stretch"
+    crop_fraction: float = Field(default=1.0, gt=0, le=1)
+    pad_value: int = Field(default=0, ge=0, le=255)
+    filter: Literal["nearest", "bilinear", "bicubic", "lanczos"] = "bilinear"
+
+    @property
+    def channels(self) -> int:
+        """3 for ``rgb``, 1 for ``grey``."""
+        return 3 if self.colour == "rgb" else 1
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """``(height, width, channels)``."""
+        return (self.height, self.width, self.channels)
+
+
+class Graph(Strict):
+    """One ONNX file of the version."""
+
+    file: BundlePath
+    opset: int = Field(ge=1)
+
+
+class Decision(Strict):
+    """A best guess scored below ``threshold`` is answered ``review``, the others ``accept``.
+
+    ``accuracy`` and ``coverage`` are those of the accepted images of the validation split: how often an
+    accepted answer was right, and what share of the images was accepted.
+    """
+
+    threshold: Fraction
+    accuracy: Fraction
+    coverage: Fraction
+
+
+class ClassMetrics(Strict):
+    """Precision, recall and F1 of one class over ``support`` images."""
+
+    label: str
+    precision: Fraction
+    recall: Fraction
+    f1: Fraction
+    support: int = Field(ge=0)
+
+
+class Metrics(Strict):
+    """What the exported graph reached; ``confusion_matrix[true][predicted]`` counts images, ``loss`` is in nats."""
+
+    split: str
+    images: int = Field(ge=1)
+    correct: int = Field(ge=0)
+    accuracy: Fraction
+    top5_accuracy: Fraction
+    loss: float
+    macro_f1: Fraction
+    expected_calibration_error: Fraction
+    per_class: tuple[ClassMetrics, ...]
+    confusion_matrix: tuple[tuple[int, ...], ...]
+
+
+class Provenance(Strict):
+    """Where a version comes from: enough to make it again."""
+
+    recipe: dict[str, Any]
+    data: dict[str, Any]
+    data_fingerprint: str
+    git_commit: str | None
+    packages: dict[str, str]
+    hardware: str
+    training_seconds: float
+    epochs: int
+    temperature: float
+
+
+class Manifest(Strict):
+    """``manifest.json``; ``files`` holds the sha256 of every other file of the bundle."""
+
+    schema_version: Literal[1] = 1
+    name: Annotated[str, StringConstraints(pattern=f"^{NAME_PATTERN}$")]
+    version: int = Field(ge=1)
+    created_at: datetime
+    description: str = ""
+    labels: Labels
+    input: InputSpec
+    graphs: dict[Precision, Graph]
+    decision: Decision
+    metrics: Metrics
+    provenance: Provenance
+    files: dict[BundlePath, Sha256]
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> Self:
+        if "fp32" not in self.graphs:
+            raise ValueError("graphs: the fp32 graph is missing")
+        unlisted = [graph.file for graph in self.graphs.values() if graph.file not in self.files]
+        if unlisted:
+            raise ValueError(f"files: no sha256 for {', '.join(unlisted)}")
+        if tuple(entry.label for entry in self.metrics.per_class) != self.labels:
+            raise ValueError("metrics.per_class: not one entry for each label, in their order")
+        return self
+
+
+def parse_manifest(text: str | bytes) -> Manifest:
+    """Read ``manifest.json``; raise InvalidManifest naming the first field that is wrong."""
+    try:
+        return Manifest.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "manifest"
+        raise InvalidManifest(f"{where}: {first['msg']}") from error

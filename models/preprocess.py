@@ -1,0 +1,73 @@
+"""From an open image to the pixels that the graph takes; training's validation and test images pass here too."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from models.decode import Limits, OpenImage
+from models.manifest import InputSpec
+
+Pixels = NDArray[np.uint8]
+Size = tuple[int, int]
+Box = tuple[float, float, float, float]
+
+# A JPEG may be decoded at a reduced scale as long as twice the needed resolution is left: the antialiased
+# filter then does the rest, and what differs stays below one grey level on average (Pillow's own
+# Image.thumbnail uses the same gap).
+_REDUCING_GAP = 2.0
+
+
+def preprocess(image: OpenImage, spec: InputSpec) -> Pixels:
+    """Decode, orient, convert and resize ``image``; returns uint8 ``[height, width, channels]``, contiguous.
+
+    Raises UndecodableImage when the content is broken.
+    """
+    decoded = image.decode(spec.colour, at_least=_enough(image.upright_size, spec))
+    resized = _pad(decoded, spec) if spec.resize == "pad" else _resize(decoded, (spec.width, spec.height), spec)
+    return np.asarray(resized).reshape(spec.shape)
+
+
+def load_pixels(data: bytes, spec: InputSpec, limits: Limits | None = None) -> Pixels:
+    """Return the pixels of encoded ``data``: all that stands between bytes and the graph."""
+    return preprocess(OpenImage(data, limits or Limits()), spec)
+
+
+def _resize(image: Image.Image, size: Size, spec: InputSpec) -> Image.Image:
+    box = _crop_box(image.size, spec) if spec.resize == "crop" else (0.0, 0.0, *map(float, image.size))
+    if image.size == size and box == (0, 0, *size):
+        return image
+    return image.resize(size, Image.Resampling[spec.filter.upper()], box=box)
+
+
+def _pad(image: Image.Image, spec: InputSpec) -> Image.Image:
+    scale = min(spec.width / image.width, spec.height / image.height)
+    size = (
+        min(spec.width, max(1, round(image.width * scale))),
+        min(spec.height, max(1, round(image.height * scale))),
+    )
+    fitted = _resize(image, size, spec)
+    canvas = Image.new(image.mode, (spec.width, spec.height), (spec.pad_value,) * spec.channels)
+    canvas.paste(fitted, ((spec.width - size[0]) // 2, (spec.height - size[1]) // 2))
+    return canvas
+
+
+def _crop_box(size: Size, spec: InputSpec) -> Box:
+    """The central part of ``size`` with the aspect of the input, so that a thin image is never blown up first."""
+    width, height = size
+    scale = spec.crop_fraction * min(width / spec.width, height / spec.height)
+    crop_width, crop_height = min(width, spec.width * scale), min(height, spec.height * scale)  # against rounding
+    left, top = (width - crop_width) / 2, (height - crop_height) / 2
+    return (left, top, left + crop_width, top + crop_height)
+
+
+def _enough(size: Size, spec: InputSpec) -> Size:
+    """The smallest upright size of the whole image that leaves the reducing gap in what will be used of it."""
+    width, height = size
+    shrink_x, shrink_y = width / spec.width, height / spec.height
+    if spec.resize == "crop":
+        shrink_x = shrink_y = spec.crop_fraction * min(shrink_x, shrink_y)
+    elif spec.resize == "pad":
+        shrink_x = shrink_y = max(shrink_x, shrink_y)
+    return (math.ceil(_REDUCING_GAP * width / shrink_x), math.ceil(_REDUCING_GAP * height / shrink_y))
