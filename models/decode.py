@@ -147,7 +147,7 @@ def _count_scans(data: bytes) -> int:
 def _orientation(image: Image.Image) -> int:
     try:
         return int(image.getexif().get(_ORIENTATION_TAG, 1))
-    except Exception:  # broken EXIF is no reason to refuse readable pixels; browsers show them upright too
+    except Exception:  # noqa: BLE001 - broken EXIF, in whatever way, is no reason to refuse readable pixels
         return 1
 
 

@@ -35,9 +35,10 @@ def load_pixels(data: bytes, spec: InputSpec, limits: Limits | None = None) -> P
 
 
 def _resize(image: Image.Image, size: Size, spec: InputSpec) -> Image.Image:
-    box = _crop_box(image.size, spec) if spec.resize == "crop" else (0.0, 0.0, *map(float, image.size))
-    if image.size == size and box == (0, 0, *size):
-        return image
+    whole = (0.0, 0.0, float(image.width), float(image.height))
+    box = _crop_box(image.size, spec) if spec.resize == "crop" else whole
+    if image.size == size and box == whole:
+        return image  # Pillow would copy it
     return image.resize(size, Image.Resampling[spec.filter.upper()], box=box)
 
 

@@ -1,0 +1,25 @@
+"""Where things lie in a store: ``ROOT/NAME/VERSION/...`` and ``ROOT/NAME/aliases.json``."""
+
+from pathlib import Path
+
+from models.refs import check_name, parse_version
+
+MANIFEST = "manifest.json"
+GRAPH = "model.onnx"
+GOLDEN_DIR = "golden"
+GOLDEN_FILE = "golden.json"
+ALIASES = "aliases.json"
+AUDIT_LOG = "audit.jsonl"
+LOCK = ".lock"
+# A bundle that is still being written; no version can have such a name.
+UNFINISHED = ".unfinished-"
+
+
+def model_dir(root: Path, name: str) -> Path:
+    """The folder of one model; raises InvalidRef for a name that may not name one."""
+    return root / check_name(name)
+
+
+def bundle_dir(root: Path, name: str, version: int) -> Path:
+    """The folder of one version."""
+    return model_dir(root, name) / str(parse_version(str(version)))

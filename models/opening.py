@@ -1,0 +1,77 @@
+"""Opening a version: nothing is served, and nothing published, that was not proved here first."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from models import golden
+from models.errors import ChecksumMismatch, InvalidManifest
+from models.layout import MANIFEST
+from models.manifest import Manifest
+from models.preprocess import Pixels
+from models.runtime import Device, Session, read_graph
+from models.store import Store, read_manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A proved version in memory; ``golden`` and ``golden_pixels`` can prove it again at any time."""
+
+    manifest: Manifest
+    session: Session
+    golden: golden.Golden
+    golden_pixels: Pixels
+
+    def prove(self) -> None:
+        """Replay the golden images; raises GoldenMismatch."""
+        golden.replay(self.session, self.golden, self.golden_pixels)
+
+
+def open_version(store: Store, name: str, version: int, device: Device = "cpu", threads: int = 0) -> Opened:
+    """Open and prove one version of a store.
+
+    Raises NotFound, a BundleError that says what is wrong with the version, or DeviceUnavailable.
+    """
+    opened = open_bundle(store.bundle(name, version), device, threads)
+    if (opened.manifest.name, opened.manifest.version) != (name, version):
+        raise InvalidManifest(f"{name}@{version} holds {opened.manifest.name}@{opened.manifest.version}")
+    return opened
+
+
+def open_bundle(bundle: Path, device: Device = "cpu", threads: int = 0) -> Opened:
+    """Open and prove the bundle in a folder: checksums, signature, golden images; see open_version."""
+    manifest = read_manifest(bundle)
+    check_files(bundle, manifest)
+    graph = manifest.graphs["fp32"]
+    data = read_graph(bundle / graph.file)
+    # Hashed again in memory: what runs is what was proved, whoever writes to the folder meanwhile.
+    _compare(graph.file, hashlib.sha256(data).hexdigest(), manifest)
+    session = Session(data, device, threads)
+    session.check_signature(manifest.input, len(manifest.labels))
+    recorded = golden.read(bundle)
+    opened = Opened(manifest, session, recorded, golden.load(bundle, recorded, manifest.input))
+    opened.prove()
+    return opened
+
+
+def check_files(bundle: Path, manifest: Manifest) -> None:
+    """Raise ChecksumMismatch unless the bundle holds exactly the files of the manifest, unchanged."""
+    found = {str(path.relative_to(bundle)) for path in bundle.rglob("*") if not path.is_dir()} - {MANIFEST}
+    for file in sorted(found ^ manifest.files.keys()):
+        state = "is missing" if file in manifest.files else "is not in the manifest"
+        raise ChecksumMismatch(f"{file} {state}")
+    for file in manifest.files:
+        if (bundle / file).is_symlink():
+            raise ChecksumMismatch(f"{file} is a link; a bundle holds plain files only")
+        _compare(file, sha256_of(bundle / file), manifest)
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file in hexadecimal, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _compare(file: str, digest: str, manifest: Manifest) -> None:
+    if digest != manifest.files[file]:
+        raise ChecksumMismatch(f"{file} is not what was published: its sha256 is {digest}")

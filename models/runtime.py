@@ -1,0 +1,106 @@
+"""One ONNX graph opened in onnxruntime: pixels in, probabilities out."""
+
+from pathlib import Path
+from typing import Literal, cast
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from models.errors import DeviceUnavailable, SignatureMismatch, UnsafeGraph
+from models.graph_file import MAX_GRAPH_BYTES, inspect_graph
+from models.manifest import InputSpec
+from models.postprocess import Probabilities
+
+Device = Literal["auto", "cpu", "cuda"]
+
+_CPU = "CPUExecutionProvider"
+_CUDA = "CUDAExecutionProvider"
+# HEURISTIC picks convolution algorithms at once instead of timing them all for each new batch size.
+_CUDA_OPTIONS = {"cudnn_conv_algo_search": "HEURISTIC", "arena_extend_strategy": "kSameAsRequested"}
+_ERRORS_ONLY = 3
+
+
+class Session:
+    """A graph in memory on one device.
+
+    ``threads`` is the number of intra-op threads, 0 for one a core. Raises UnsafeGraph when the graph may not be
+    opened or onnxruntime cannot, DeviceUnavailable when the device is not the one that would run it.
+    """
+
+    def __init__(self, graph: bytes, device: Device = "cpu", threads: int = 0) -> None:
+        self.opset = inspect_graph(graph)
+        self._session = _open(graph, _choose(device), threads)
+        self.provider: str = self._session.get_providers()[0]
+
+    @property
+    def device(self) -> str:
+        """``cpu`` or ``cuda``: where the graph really runs."""
+        return "cuda" if self.provider == _CUDA else "cpu"
+
+    def check_signature(self, spec: InputSpec, classes: int) -> None:
+        """Raise SignatureMismatch unless the graph takes and gives what ``spec`` and ``classes`` say."""
+        inputs = [(i.name, i.type, tuple(i.shape[1:])) for i in self._session.get_inputs()]
+        outputs = [(o.name, o.type, tuple(o.shape[1:])) for o in self._session.get_outputs()]
+        batches = [value.shape[0] for value in (*self._session.get_inputs(), *self._session.get_outputs())]
+        if inputs != [("pixels", "tensor(uint8)", spec.shape)]:
+            raise SignatureMismatch(f"the graph takes {inputs}; wanted: pixels, uint8, [N, {_shape(spec)}]")
+        if outputs != [("probabilities", "tensor(float)", (classes,))]:
+            raise SignatureMismatch(f"the graph gives {outputs}; wanted: probabilities, float32, [N, {classes}]")
+        if any(isinstance(batch, int) for batch in batches):
+            raise SignatureMismatch("the batch axis of the graph is fixed; export it with a free one")
+
+    def run(self, pixels: NDArray[np.uint8]) -> Probabilities:
+        """Return float32 ``[N, classes]`` for uint8 ``[N, height, width, channels]``."""
+        return cast(Probabilities, self._session.run(["probabilities"], {"pixels": pixels})[0])
+
+
+def open_session(graph: Path, device: Device = "cpu", threads: int = 0) -> Session:
+    """Open the graph in a file; see Session."""
+    return Session(read_graph(graph), device, threads)
+
+
+def read_graph(path: Path) -> bytes:
+    """Return the bytes of a graph; raise UnsafeGraph when the file is too large to be opened."""
+    if path.stat().st_size > MAX_GRAPH_BYTES:
+        raise UnsafeGraph(f"{path.name} is larger than {MAX_GRAPH_BYTES:,} bytes")
+    return path.read_bytes()
+
+
+def _shape(spec: InputSpec) -> str:
+    return ", ".join(map(str, spec.shape))
+
+
+def _choose(device: Device) -> str:
+    if device == "cpu":
+        return _CPU
+    if device == "cuda" or _CUDA in onnxruntime.get_available_providers():
+        return _CUDA
+    return _CPU
+
+
+def _open(graph: bytes, provider: str, threads: int) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = _ERRORS_ONLY
+    # Spinning threads of onnxruntime's pool take the cores that decode the next images.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    providers: list[str | tuple[str, dict[str, str]]] = [_CPU]
+    if provider == _CUDA:
+        onnxruntime.preload_dlls()  # the CUDA libraries that came as wheels
+        providers.insert(0, (_CUDA, _CUDA_OPTIONS))
+    try:
+        session = onnxruntime.InferenceSession(graph, options, providers=providers)
+    except Exception as error:  # onnxruntime's errors share no root but Exception
+        raise UnsafeGraph(f"onnxruntime cannot open the graph: {_first_line(error)}") from error
+    if session.get_providers()[0] != provider:
+        # onnxruntime falls back to the CPU with a warning only; a service asked for CUDA must not.
+        raise DeviceUnavailable(
+            f"{provider} is not there: onnxruntime would run on {session.get_providers()[0]}; install the 'gpu' extra "
+            "and a driver, or ask for the device cpu"
+        )
+    return session
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
