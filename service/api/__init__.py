@@ -1,0 +1,1 @@
+"""The routes: thin; what they do lies in inference and uploads."""

@@ -1,0 +1,55 @@
+"""``predict/batch``: many images in one request, each answered by itself."""
+
+import time
+
+from fastapi import APIRouter, Request, Response
+
+from models.refs import Ref
+from service.api.documentation import BATCH_BODY, PROBLEMS
+from service.deps import DefaultRefDep, RefDep, Services, ServicesDep, TopK
+from service.errors import Problem
+from service.responses import json_response
+from service.schemas import BatchResponse, BatchSummary, ModelUsed, item_of
+from service.uploads.reader import read_images
+from service.uploads.upload import Upload
+from service.waiting import wanted
+
+router = APIRouter(tags=["predict"], responses=PROBLEMS)
+
+
+@router.post("/v1/predict/batch", response_model=BatchResponse, openapi_extra=BATCH_BODY)
+async def batch_default(request: Request, services: ServicesDep, ref: DefaultRefDep, top_k: TopK = 5) -> Response:
+    """Say what is in each of many images, by the default model."""
+    return await _batch(request, services, ref, top_k)
+
+
+@router.post("/v1/models/{ref}/predict/batch", response_model=BatchResponse, openapi_extra=BATCH_BODY)
+async def batch(request: Request, services: ServicesDep, ref: RefDep, top_k: TopK = 5) -> Response:
+    """Say what is in each of many images."""
+    return await _batch(request, services, ref, top_k)
+
+
+async def _batch(request: Request, services: Services, ref: Ref, top_k: int) -> Response:
+    uploads = await read_images(request, services.settings)
+    deadline = time.monotonic() + services.settings.request_timeout_s
+    return json_response(await wanted(request, _answer(request, services, ref, uploads, top_k, deadline), deadline))
+
+
+async def _answer(
+    request: Request, services: Services, ref: Ref, uploads: list[Upload], top_k: int, deadline: float
+) -> BatchResponse:
+    lease = await services.fleet.lease(ref)
+    outcomes = await services.pipeline.predict_many(lease.engine, uploads, top_k, deadline)
+    model = ModelUsed.of(lease.resolved)
+    failed = sum(isinstance(outcome, Problem) for outcome in outcomes)
+    request.state.noted.update(model=f"{model.name}@{model.version}", images=len(uploads), failed=failed)
+    items = [
+        item_of(index, upload.name, outcome)
+        for index, (upload, outcome) in enumerate(zip(uploads, outcomes, strict=True))
+    ]
+    return BatchResponse(
+        id=request.state.request_id,
+        model=model,
+        results=items,
+        summary=BatchSummary(ok=len(items) - failed, failed=failed),
+    )

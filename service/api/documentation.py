@@ -1,0 +1,52 @@
+"""What OpenAPI says of bodies that the routes read themselves. Its examples really run; a test sends them."""
+
+from typing import Any
+
+from service.schemas import ProblemOut
+
+# A red 8 x 8 PNG made for this page.
+EXAMPLE_IMAGE = "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAEUlEQVR42mP4z8CAFTEMLQkAKP8/wc53yE8AAAAASUVORK5CYII="
+
+_BINARY = {"type": "string", "format": "binary"}
+_ANY_IMAGE = {"schema": _BINARY}
+
+
+def _body(description: str, form: dict[str, Any], json: dict[str, Any]) -> dict[str, Any]:
+    content = {"multipart/form-data": form, "application/json": json}
+    content |= dict.fromkeys(("image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp"), _ANY_IMAGE)
+    return {"requestBody": {"required": True, "description": description, "content": content}}
+
+
+def _member(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "required": [name], "properties": {name: schema}, "additionalProperties": False}
+
+
+_BASE64 = {"type": "string", "contentEncoding": "base64"}
+PREDICT_BODY = _body(
+    "One JPEG, PNG, WebP, GIF or BMP image: as the form field `file`, as the bytes themselves, or as base64.",
+    {"schema": _member("file", _BINARY)},
+    {"schema": _member("image", _BASE64), "example": {"image": EXAMPLE_IMAGE}},
+)
+BATCH_BODY = _body(
+    "Many images: as the form field `files`, repeated, or as base64. The bytes of one image are a batch of one.",
+    {"schema": _member("files", {"type": "array", "items": _BINARY})},
+    {
+        "schema": _member("images", {"type": "array", "items": _BASE64, "minItems": 1}),
+        "example": {"images": [EXAMPLE_IMAGE, EXAMPLE_IMAGE]},
+    },
+)
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": ProblemOut, "description": description}
+    for status, description in {
+        400: "The request is malformed.",
+        404: "No such model, version or alias.",
+        408: "The body did not arrive in time.",
+        413: "Too many bytes, pixels or images.",
+        415: "The content type, or the format of an image, is not accepted.",
+        422: "The image cannot be decoded.",
+        429: "Full; Retry-After says when there may be room.",
+        503: "Not ready, or shutting down.",
+        504: "No answer in time.",
+    }.items()
+}

@@ -1,0 +1,44 @@
+"""``whatsit``: the commands of the service, and those that other installed rooms add."""
+
+import sys
+from importlib.metadata import entry_points
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+from models.errors import WhatsitError
+from service.cli import models, predict, serve
+
+app = typer.Typer(
+    name="whatsit",
+    help="From a folder of labelled pictures to an HTTP service that says what is in a new one.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("serve")(serve.serve)
+app.command("predict")(predict.predict)
+app.add_typer(models.app, name="models")
+for command in entry_points(group="whatsit.commands"):
+    command.load()(app)
+
+
+def main() -> None:
+    """Run a command: exit code 0 when done, 1 when it failed with a one-line reason, 2 for wrong usage."""
+    try:
+        app()
+    except WhatsitError as error:
+        _fail(str(error), 1)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        _fail(f"setting {'.'.join(map(str, first['loc']))}: {first['msg']}", 2)
+
+
+def _fail(reason: str, code: int) -> None:
+    Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]error:[/red] {' '.join(reason.split())}")
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""``whatsit models``: look at a store and change what its aliases name."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from models.aliases import move_alias, rollback
+from models.errors import BundleError, ImageError
+from models.opening import open_version
+from models.refs import Ref, parse_ref
+from models.store import Store
+from service.cli.options import JsonOption, StoreOption, WhyOption, open_store, print_json, who
+
+app = typer.Typer(help="Look at a store and change what its aliases name.", no_args_is_help=True)
+
+_Ref = Annotated[str, typer.Argument(help="name, name@version or name@alias")]
+_Expect = Annotated[int | None, typer.Option(help="Move only if the alias names this version now.")]
+
+
+@app.command("list")
+def list_(store: StoreOption = None, as_json: JsonOption = False) -> None:
+    """List all versions of all models.
+
+    Example: whatsit models list --store my-store
+    """
+    place = open_store(store)
+    rows = [_row(place, name, version) for name in place.names() for version in place.versions(name)]
+    if as_json:
+        print_json(rows)
+        return
+    table = Table("model", "version", "aliases", "classes", "accuracy", "published")
+    for row in rows:
+        table.add_row(*(", ".join(v) if isinstance(v, list) else str(v) for v in row.values()))
+    Console().print(table)
+
+
+@app.command()
+def show(ref: _Ref, store: StoreOption = None) -> None:
+    """Print the manifest of a version as JSON.
+
+    Example: whatsit models show cifar10@production
+    """
+    place = open_store(store)
+    resolved = place.resolve(parse_ref(ref))
+    typer.echo(place.manifest(resolved.name, resolved.version).model_dump_json(indent=2))
+
+
+@app.command()
+def verify(
+    ref: Annotated[str | None, typer.Argument(help="A ref; all versions when left out.")] = None,
+    store: StoreOption = None,
+) -> None:
+    """Prove versions as the service does: checksums, signature, golden images.
+
+    Example: whatsit models verify cifar10
+    """
+    place = open_store(store)
+    if ref is None:
+        keys = [(name, version) for name in place.names() for version in place.versions(name)]
+    else:
+        resolved = place.resolve(parse_ref(ref))
+        keys = [(resolved.name, resolved.version)]
+    refused = [key for key in keys if not _proved(place, *key)]
+    if refused:
+        raise typer.Exit(1)
+
+
+@app.command()
+def promote(
+    ref: _Ref,
+    alias: Annotated[str, typer.Argument(help="The alias to move, such as production.")],
+    store: StoreOption = None,
+    expect: _Expect = None,
+    why: WhyOption = "",
+) -> None:
+    """Let an alias name a version, after proving that version.
+
+    Example: whatsit models promote cifar10@4 production --expect 3 --why "better on dogs"
+    """
+    place = open_store(store)
+    resolved = place.resolve(parse_ref(ref))
+    open_version(place, resolved.name, resolved.version)
+    by = {"who": who(), "why": why}
+    before = move_alias(place, resolved.name, alias, resolved.version, **by, expect="any" if expect is None else expect)
+    typer.echo(f"{resolved.name}@{alias}: version {resolved.version} (was {before or 'no version'})")
+
+
+@app.command("rollback")
+def rollback_(
+    name: Annotated[str, typer.Argument(help="The model.")], store: StoreOption = None, why: WhyOption = ""
+) -> None:
+    """Put the alias production back to where it was before its last move.
+
+    Example: whatsit models rollback cifar10 --why "wrong on ships"
+    """
+    left, now = rollback(open_store(store), name, who=who(), why=why)
+    typer.echo(f"{name}@production: version {now} (was {left})")
+
+
+@app.command()
+def remove(ref: _Ref, store: StoreOption = None, why: WhyOption = "") -> None:
+    """Delete a version that no alias names.
+
+    Example: whatsit models remove cifar10@2
+    """
+    place = open_store(store)
+    asked = parse_ref(ref)
+    if asked.version is None:
+        raise typer.BadParameter("say which version: name@version")
+    place.remove(asked.name, asked.version, who=who(), why=why)
+    typer.echo(f"{Ref(asked.name, asked.version)}: removed")
+
+
+def _row(place: Store, name: str, version: int) -> dict[str, object]:
+    manifest = place.manifest(name, version)
+    aliases = [alias for alias, target in place.aliases(name).items() if target == version]
+    return {
+        "model": name,
+        "version": version,
+        "aliases": aliases,
+        "classes": len(manifest.labels),
+        "accuracy": manifest.metrics.accuracy,
+        "published": manifest.created_at.date().isoformat(),
+    }
+
+
+def _proved(place: Store, name: str, version: int) -> bool:
+    try:
+        open_version(place, name, version)
+    except (BundleError, ImageError) as error:
+        typer.echo(f"{name}@{version}: refused: {error}", err=True)
+        return False
+    typer.echo(f"{name}@{version}: proved")
+    return True

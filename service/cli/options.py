@@ -1,0 +1,31 @@
+"""Options that several commands share, and how facts are printed."""
+
+import getpass
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from models.store import Store, default_root
+
+StoreOption = Annotated[
+    Path | None, typer.Option("--store", help="The folder of models and versions.", envvar="WHATSIT_STORE")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+WhyOption = Annotated[str, typer.Option("--why", help="The reason, for the audit log.")]
+
+
+def open_store(store: Path | None) -> Store:
+    """The store that was asked for, else the shipped one."""
+    return Store(store or default_root())
+
+
+def print_json(content: object) -> None:
+    """Print ``content`` for programs, without colours or wrapping."""
+    typer.echo(json.dumps(content, indent=2))
+
+
+def who() -> str:
+    """The person at the keyboard, for the audit log."""
+    return getpass.getuser()

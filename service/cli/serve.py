@@ -1,0 +1,38 @@
+"""``whatsit serve``."""
+
+from typing import Annotated, Any
+
+import typer
+
+from models.refs import parse_ref
+from models.store import Store
+from service.cli.options import StoreOption
+from service.settings import Settings
+
+_Host = Annotated[str | None, typer.Option(help="The address to listen on.")]
+_Port = Annotated[int | None, typer.Option(help="The port to listen on; 0 takes any free one.")]
+_Model = Annotated[str | None, typer.Option("--model", help="The ref that /v1/predict uses.")]
+_Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda.")]
+
+
+def serve(
+    host: _Host = None, port: _Port = None, store: StoreOption = None, model: _Model = None, device: _Device = None
+) -> None:
+    """Serve the models of a store over HTTP until stopped.
+
+    Every setting can also be given as WHATSIT_NAME in the environment or in whatsit.toml.
+
+    Example: whatsit serve --port 9000 --store my-store --model pets
+    """
+    # Late, so that `whatsit --help` need not import a web server.
+    from service.observability.logs import configure_logs
+    from service.server import serve as run
+
+    given: dict[str, Any] = {"host": host, "port": port, "store": store, "default_model": model, "device": device}
+    settings = Settings(**{name: value for name, value in given.items() if value is not None})
+    if settings.default_model is not None:
+        Store(settings.store).resolve(
+            parse_ref(settings.default_model)
+        )  # a typing mistake is said before anything runs
+    configure_logs(settings.log_level)
+    run(settings)

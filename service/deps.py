@@ -1,0 +1,45 @@
+"""What routes ask for, as types."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Path, Query, Request
+
+from models.refs import Ref, parse_ref
+from models.store import Store
+from service.inference.fleet import Fleet
+from service.inference.pipeline import Pipeline
+from service.middleware.drain import InFlight
+from service.observability.metrics import Metrics
+from service.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What one app consists of; lives in ``app.state.services`` while it runs."""
+
+    settings: Settings
+    store: Store
+    fleet: Fleet
+    pipeline: Pipeline
+    metrics: Metrics
+    in_flight: InFlight
+
+
+def _services(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+def _ref(ref: Annotated[str, Path(description="name, name@version or name@alias", examples=["cifar10"])]) -> Ref:
+    return parse_ref(ref)
+
+
+def _default_ref(services: Annotated[Services, Depends(_services)]) -> Ref:
+    return services.fleet.default
+
+
+ServicesDep = Annotated[Services, Depends(_services)]
+RefDep = Annotated[Ref, Depends(_ref)]
+DefaultRefDep = Annotated[Ref, Depends(_default_ref)]
+TopK = Annotated[int, Query(ge=1, le=1000, description="How many classes to list, best first.")]

@@ -1,0 +1,135 @@
+"""What can go wrong with a request, and the one table from error to status.
+
+WhatsitError (models.errors)
+└── RequestError
+    ├── MalformedRequest       the body, a field or a parameter is not what the endpoint takes
+    ├── UnsupportedContent     the content type is none of those that the endpoint takes
+    ├── BodyTooLarge           more bytes than the endpoint takes
+    ├── TooManyImages          more images than one request may hold
+    ├── BodyTimeout            the body did not arrive in time
+    ├── Full                   no permit: a new image would wait longer than its deadline; has retry_after
+    ├── NotReady               the default model is not proved yet, or a version failed its proof
+    ├── Draining               the service is shutting down
+    ├── DeadlinePassed         no answer within the request's time
+    ├── InferenceFailed        the graph failed on this image, alone
+    └── ClientLeft             nobody waits for the answer any more
+
+The answer is a problem of RFC 9457 on every path; it says nothing of the server's insides.
+"""
+
+import json
+from dataclasses import dataclass
+
+from models import errors as domain
+
+
+class RequestError(domain.WhatsitError):
+    """The root of what the service itself refuses."""
+
+
+class MalformedRequest(RequestError):
+    """The body, a field or a parameter is not what the endpoint takes."""
+
+
+class UnsupportedContent(RequestError):
+    """The content type is none of those that the endpoint takes."""
+
+
+class BodyTooLarge(RequestError):
+    """More bytes than the endpoint takes."""
+
+
+class TooManyImages(RequestError):
+    """More images than one request may hold."""
+
+
+class BodyTimeout(RequestError):
+    """The body did not arrive in time."""
+
+
+class Full(RequestError):
+    """No permit; ``retry_after`` is in whole seconds."""
+
+    def __init__(self, detail: str, retry_after: int) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
+class NotReady(RequestError):
+    """The default model is not proved yet, or a version failed its proof."""
+
+
+class Draining(RequestError):
+    """The service is shutting down."""
+
+
+class DeadlinePassed(RequestError):
+    """No answer within the request's time."""
+
+
+class InferenceFailed(RequestError):
+    """The graph failed on this image, alone."""
+
+
+class ClientLeft(RequestError):
+    """Nobody waits for the answer any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """The members of RFC 9457, ``type`` without its prefix."""
+
+    status: int
+    type: str
+    title: str
+    detail: str
+    retry_after: int | None = None
+
+    def members(self) -> dict[str, str | int]:
+        """The JSON object, without the request's id."""
+        return {
+            "type": f"urn:whatsit:problem:{self.type}",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+        }
+
+    def body(self, request_id: str) -> bytes:
+        """The whole answer."""
+        return json.dumps(self.members() | {"request_id": request_id}).encode()
+
+
+# The first row that an error is an instance of counts.
+_TABLE: tuple[tuple[type[Exception], int, str, str], ...] = (
+    (domain.InvalidRef, 400, "invalid-ref", "Not a model ref"),
+    (domain.NotFound, 404, "not-found", "No such model, version or alias"),
+    (domain.Conflict, 409, "conflict", "Conflict"),
+    (domain.UnsupportedFormat, 415, "unsupported-format", "Not an accepted image format"),
+    (domain.ImageTooLarge, 413, "image-too-large", "Image too large"),
+    (domain.UndecodableImage, 422, "undecodable-image", "Image cannot be decoded"),
+    (domain.BundleError, 503, "version-refused", "The version failed its proof"),
+    (domain.DeviceUnavailable, 503, "device-unavailable", "The device is not there"),
+    (MalformedRequest, 400, "malformed-request", "Malformed request"),
+    (UnsupportedContent, 415, "unsupported-content-type", "Content type not accepted"),
+    (BodyTooLarge, 413, "body-too-large", "Body too large"),
+    (TooManyImages, 413, "too-many-images", "Too many images"),
+    (BodyTimeout, 408, "body-timeout", "The body took too long"),
+    (Full, 429, "full", "Full"),
+    (NotReady, 503, "not-ready", "Not ready"),
+    (Draining, 503, "draining", "Shutting down"),
+    (DeadlinePassed, 504, "deadline-passed", "Deadline passed"),
+    (InferenceFailed, 500, "inference-failed", "Inference failed"),
+    (ClientLeft, 499, "client-left", "The client left"),
+)
+INTERNAL = Problem(500, "internal", "Internal error", "the service failed; its log has the request's id")
+# Errors whose texts speak of the operator's files, not of the request.
+_PRIVATE = (domain.BundleError, domain.DeviceUnavailable)
+
+
+def problem_of(error: Exception) -> Problem:
+    """The answer to ``error``; INTERNAL for one that is not in the table."""
+    for kind, status, name, title in _TABLE:
+        if isinstance(error, kind):
+            detail = f"{title.lower()}; the service's log says why" if isinstance(error, _PRIVATE) else str(error)
+            return Problem(status, name, title, detail, getattr(error, "retry_after", None))
+    return INTERNAL

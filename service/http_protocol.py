@@ -1,0 +1,94 @@
+"""uvicorn's HTTP protocol with the two limits that it lacks: on the time and on the bytes of a request's headers.
+
+They cannot live in ASGI: an app is called only when all headers are there. A header line that never ends would be
+kept in memory, and a connection that never sends one would be kept for ever.
+"""
+
+import asyncio
+import uuid
+from typing import Any
+
+from typing_extensions import override
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from service.errors import Problem
+from service.responses import PROBLEM_TYPE
+from service.settings import Settings
+
+_TOO_LARGE = Problem(431, "headers-too-large", "Headers too large", "the request's headers are larger than accepted")
+_TOO_SLOW = Problem(408, "headers-timeout", "The headers took too long", "the headers did not arrive in time")
+_BROKEN = Problem(400, "malformed-request", "Malformed request", "what arrived is not an HTTP request")
+
+
+class LimitedProtocol(HttpToolsProtocol):
+    """One connection; closes it when the headers of a request are too slow or too large."""
+
+    def __init__(self, *args: Any, settings: Settings, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._max_bytes = settings.max_header_bytes
+        self._timeout = settings.header_timeout_s
+        self._timer: asyncio.TimerHandle | None = None
+        self._problem = _BROKEN
+        self._in_headers = True
+        self._seen = 0  # bytes of the headers so far, the unfinished line included
+
+    @override
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start waiting for the first request."""
+        super().connection_made(transport)
+        self._await_headers()
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop waiting."""
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        """Count what arrives while headers are awaited, then parse it."""
+        super().data_received(data)
+        if self._in_headers and not self.transport.is_closing():
+            self._seen += len(data)
+            if self._seen > self._max_bytes:
+                self._refuse(_TOO_LARGE)
+
+    @override
+    def on_message_begin(self) -> None:
+        """Start waiting for the headers of the next request of a kept connection."""
+        super().on_message_begin()
+        self._await_headers()
+
+    @override
+    def on_headers_complete(self) -> None:
+        """Hand the request over, unless its headers came whole but too large."""
+        self._stop_timer()
+        self._in_headers = False
+        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        if size > self._max_bytes:
+            self._problem = _TOO_LARGE
+            raise ValueError("headers too large")  # stops the parser, which has send_400_response called
+        super().on_headers_complete()
+
+    @override
+    def send_400_response(self, msg: str) -> None:
+        """Answer what cannot be parsed in the shape of every error."""
+        self._refuse(self._problem)
+
+    def _await_headers(self) -> None:
+        self._stop_timer()
+        self._in_headers, self._seen, self._problem = True, 0, _BROKEN
+        self._timer = self.loop.call_later(self._timeout, self._refuse, _TOO_SLOW)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _refuse(self, problem: Problem) -> None:
+        if self.transport.is_closing():
+            return
+        body = problem.body(uuid.uuid4().hex)
+        head = f"content-type: {PROBLEM_TYPE}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        self.transport.write(STATUS_LINE[problem.status] + head.encode() + body)
+        self.transport.close()

@@ -1,0 +1,1 @@
+"""From pixels to probabilities: admission, batching, engines, and the pipeline that joins them."""

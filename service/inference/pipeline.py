@@ -1,0 +1,96 @@
+"""One image's way: a permit, decoding in a thread, its turn in a batch, the answer."""
+
+import asyncio
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+
+from models.decode import Limits, OpenImage
+from models.errors import WhatsitError
+from models.manifest import InputSpec
+from models.postprocess import Answer, answer
+from models.preprocess import Pixels, preprocess
+from service.errors import Problem, problem_of
+from service.inference.admission import Admission
+from service.inference.engine import Engine
+from service.observability.metrics import Metrics
+from service.settings import Settings
+from service.uploads.upload import Upload
+
+
+@dataclass(frozen=True, slots=True)
+class ImageInfo:
+    """What the file said; ``width`` and ``height`` before EXIF orientation."""
+
+    format: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Where the time of one image went, in seconds."""
+
+    decode: float
+    queue: float
+    inference: float
+    total: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The answer for one image."""
+
+    answer: Answer
+    image: ImageInfo
+    timing: Timing
+
+
+class Pipeline:
+    """Runs images through an engine; one for the process, shared by all requests."""
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self.admission = Admission(settings.queue_capacity, settings.request_timeout_s)
+        self._limits = settings.limits
+        self._metrics = metrics
+        self._decoders = ThreadPoolExecutor(settings.decode_threads or os.cpu_count(), thread_name_prefix="decode")
+
+    async def predict(self, engine: Engine, upload: Upload, top_k: int, deadline: float) -> Outcome:
+        """Answer one image; raises Full, an ImageError, DeadlinePassed or InferenceFailed."""
+        with self.admission.permits(1):
+            return await self._answer(engine, upload, top_k, deadline)
+
+    async def predict_many(
+        self, engine: Engine, uploads: list[Upload], top_k: int, deadline: float
+    ) -> list[Outcome | Problem]:
+        """Answer each image by itself, in order; raises Full when there is no room for all."""
+        with self.admission.permits(len(uploads)):
+            return await asyncio.gather(*(self._outcome(engine, upload, top_k, deadline) for upload in uploads))
+
+    def close(self) -> None:
+        """Free the decoding threads."""
+        self._decoders.shutdown(cancel_futures=True)
+
+    async def _outcome(self, engine: Engine, upload: Upload, top_k: int, deadline: float) -> Outcome | Problem:
+        try:
+            return await self._answer(engine, upload, top_k, deadline)
+        except WhatsitError as error:
+            return problem_of(error)
+
+    async def _answer(self, engine: Engine, upload: Upload, top_k: int, deadline: float) -> Outcome:
+        manifest = engine.manifest
+        with self._metrics.image(manifest.name, manifest.version) as measured:
+            started = time.monotonic()
+            loop = asyncio.get_running_loop()
+            image, pixels = await loop.run_in_executor(self._decoders, _decode, upload, manifest.input, self._limits)
+            decoded = time.monotonic()
+            delivered = await engine.infer(pixels, deadline)
+            timing = Timing(decoded - started, delivered.queue_s, delivered.run_s, time.monotonic() - started)
+            measured.succeeded(asdict(timing), delivered.batch)
+        return Outcome(answer(delivered.row, manifest, top_k), image, timing)
+
+
+def _decode(upload: Upload, spec: InputSpec, limits: Limits) -> tuple[ImageInfo, Pixels]:
+    opened = OpenImage(upload.read(), limits)
+    return ImageInfo(opened.format, opened.width, opened.height), preprocess(opened, spec)

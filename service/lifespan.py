@@ -1,0 +1,45 @@
+"""What the app starts with and ends with."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from models.errors import WhatsitError
+from models.store import Store
+from service.deps import Services
+from service.inference.fleet import Fleet
+from service.inference.pipeline import Pipeline
+from service.middleware.drain import InFlight
+from service.observability.metrics import Metrics
+from service.settings import Settings
+
+
+def build_services(settings: Settings, metrics: Metrics, in_flight: InFlight) -> Services:
+    """Make what the routes use; nothing is opened yet."""
+    store = Store(settings.store)
+    services = Services(settings, store, Fleet(store, settings), Pipeline(settings, metrics), metrics, in_flight)
+    metrics.watch("whatsit_permits_held", "Images inside the service.", lambda: services.pipeline.admission.inside)
+    metrics.watch("whatsit_permits", "The most images inside the service.", lambda: settings.queue_capacity)
+    return services
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Open the default model in the background, so that the process can answer that it lives meanwhile."""
+    services: Services = app.state.services
+    opening = asyncio.create_task(_open_default(services.fleet))
+    try:
+        yield
+    finally:
+        opening.cancel()
+        await services.fleet.close()
+        services.pipeline.close()
+
+
+async def _open_default(fleet: Fleet) -> None:
+    try:
+        await fleet.lease(fleet.default)
+    except WhatsitError:
+        return  # the fleet has logged it, and readiness says so until a later try succeeds

@@ -1,0 +1,34 @@
+"""Logs as JSON, one object a line. json.dumps escapes control characters, so no client can forge a line."""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+
+# What every LogRecord has; the rest came in by ``extra=``.
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
+
+
+class JsonFormatter(logging.Formatter):
+    """``{"time", "level", "event", ...extras}``; an exception becomes one escaped text."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line of ``record``."""
+        line: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+        }
+        line |= {name: value for name, value in vars(record).items() if name not in _STANDARD}
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
+def configure_logs(level: str) -> None:
+    """Send all logs of the process to standard error as JSON."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    # Its access log repeats ours without the request's id; its start and stop lines speak for themselves.
+    logging.getLogger("uvicorn.access").disabled = True

@@ -1,0 +1,165 @@
+"""The answers of HTTP version 1, as OpenAPI describes them."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel
+
+from models.store import Resolved
+from service.errors import Problem
+from service.inference.fleet import State
+from service.inference.pipeline import Outcome
+
+
+class ModelUsed(BaseModel):
+    """The version that really answered, and the alias by which it was found."""
+
+    name: str
+    version: int
+    alias: str | None
+
+    @classmethod
+    def of(cls, resolved: Resolved) -> "ModelUsed":
+        """What a ref was resolved to."""
+        return cls(name=resolved.name, version=resolved.version, alias=resolved.alias)
+
+
+class PredictionOut(BaseModel):
+    """One class of the top k; ``score`` is a calibrated probability."""
+
+    label: str
+    index: int
+    score: float
+
+
+class ImageOut(BaseModel):
+    """What the file said, before EXIF orientation."""
+
+    format: str
+    width: int
+    height: int
+
+
+class TimingOut(BaseModel):
+    """Where the time went, in milliseconds; ``inference`` is that of the whole batch."""
+
+    decode: float
+    queue: float
+    inference: float
+    total: float
+
+
+class ImageAnswer(BaseModel):
+    """What is in one image, and how sure the model is."""
+
+    label: str
+    score: float
+    decision: Literal["accept", "review"]
+    predictions: list[PredictionOut]
+    image: ImageOut
+    timing_ms: TimingOut
+
+    @classmethod
+    def fields_of(cls, outcome: Outcome) -> dict[str, object]:
+        """The members of the answer to one image."""
+        answer, timing = outcome.answer, outcome.timing
+        return {
+            "label": answer.label,
+            "score": answer.score,
+            "decision": answer.decision,
+            "predictions": [PredictionOut(label=p.label, index=p.index, score=p.score) for p in answer.predictions],
+            "image": ImageOut(format=outcome.image.format, width=outcome.image.width, height=outcome.image.height),
+            "timing_ms": TimingOut(
+                decode=_ms(timing.decode),
+                queue=_ms(timing.queue),
+                inference=_ms(timing.inference),
+                total=_ms(timing.total),
+            ),
+        }
+
+
+class PredictResponse(ImageAnswer):
+    """The answer to one image."""
+
+    id: str
+    model: ModelUsed
+
+
+class ProblemOut(BaseModel):
+    """A problem of RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    request_id: str | None = None
+
+
+class BatchItem(ImageAnswer):
+    """An image of a batch that was answered; ``index`` is its place among those sent."""
+
+    index: int
+    name: str | None
+    status: Literal["ok"] = "ok"
+
+
+class BatchFailure(BaseModel):
+    """An image of a batch that was not; it changes nothing for the others."""
+
+    index: int
+    name: str | None
+    status: Literal["error"] = "error"
+    error: ProblemOut
+
+
+class BatchSummary(BaseModel):
+    """How many images were answered and how many were not."""
+
+    ok: int
+    failed: int
+
+
+class BatchResponse(BaseModel):
+    """The answers to many images, in the order sent."""
+
+    id: str
+    model: ModelUsed
+    results: list[BatchItem | BatchFailure]
+    summary: BatchSummary
+
+
+class VersionOut(BaseModel):
+    """One version in a list; ``state`` is what this process makes of it, ``reason`` why it refused it."""
+
+    version: int
+    state: State
+    reason: str | None
+    created_at: datetime
+    classes: int
+    accuracy: float
+
+
+class ModelOut(BaseModel):
+    """One model with its aliases and versions."""
+
+    name: str
+    default: bool
+    aliases: dict[str, int]
+    versions: list[VersionOut]
+
+
+class ModelsOut(BaseModel):
+    """All models of the store."""
+
+    models: list[ModelOut]
+
+
+def item_of(index: int, name: str | None, outcome: Outcome | Problem) -> BatchItem | BatchFailure:
+    """The entry of one image in a batch."""
+    if isinstance(outcome, Problem):
+        return BatchFailure(index=index, name=name, error=ProblemOut.model_validate(outcome.members()))
+    return BatchItem.model_validate({"index": index, "name": name, **ImageAnswer.fields_of(outcome)})
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 3)

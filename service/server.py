@@ -1,0 +1,70 @@
+"""The server process: uvicorn with our limits, and an end that finishes what is in flight."""
+
+import signal
+import time
+from functools import partial
+from types import FrameType
+from typing import Any, cast
+
+import uvicorn
+from typing_extensions import override
+
+from service.app import create_app
+from service.deps import Services
+from service.http_protocol import LimitedProtocol
+from service.settings import Settings
+
+
+class Server(uvicorn.Server):
+    """After the first SIGTERM or SIGINT: new requests get 503, those in flight finish within the grace, exit 0.
+
+    uvicorn alone closes its sockets at once and ends by raising the signal again, which is no clean exit. A second
+    signal ends it at once.
+    """
+
+    def __init__(self, config: uvicorn.Config, services: Services) -> None:
+        super().__init__(config)
+        self._in_flight = services.in_flight
+        self._grace = services.settings.shutdown_grace_s
+        self._drain_ends = 0.0
+
+    @override
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to drain, or stop at once when that was asked for before or nothing has started."""
+        if self._in_flight.draining or not self.started:
+            self.should_exit = True
+            self.force_exit = sig == signal.SIGINT
+        self._in_flight.draining = True
+        self._drain_ends = time.monotonic() + self._grace
+
+    @override
+    async def on_tick(self, counter: int) -> bool:
+        """Whether to stop; asked every tenth of a second."""
+        return await super().on_tick(counter) or self._drained()
+
+    def _drained(self) -> bool:
+        if not self._in_flight.draining:
+            return False
+        left = self._drain_ends - time.monotonic()
+        self.config.timeout_graceful_shutdown = max(1, round(left))
+        return self._in_flight.requests == 0 or left <= 0
+
+
+def serve(settings: Settings) -> None:
+    """Serve until told to stop."""
+    app = create_app(settings)
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        http=cast(Any, partial(LimitedProtocol, settings=settings)),
+        ws="none",
+        loop="uvloop",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        timeout_keep_alive=settings.keep_alive_s,
+        timeout_graceful_shutdown=settings.shutdown_grace_s,
+    )
+    Server(config, app.state.services).run()

@@ -1,0 +1,91 @@
+"""Every setting of the service: a name, a default and a sentence.
+
+Read from the command line, then from the environment (``WHATSIT_PORT=9000``), then from ``whatsit.toml``.
+docs/settings.md lists them all; a test compares.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from typing_extensions import override
+
+from models.decode import Limits
+from models.runtime import Device
+from models.store import default_root
+
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+class Settings(BaseSettings):
+    """Frozen; an unknown name in ``whatsit.toml`` is an error."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="WHATSIT_", toml_file="whatsit.toml", extra="forbid", frozen=True, validate_default=True
+    )
+
+    host: str = Field("127.0.0.1", description="The address to listen on; only loopback, see docs/settings.md.")
+    port: int = Field(8000, ge=0, le=65535, description="The port to listen on; 0 takes any free one.")
+    store: Path = Field(default_factory=default_root, description="The folder of models and versions.")
+    default_model: str | None = Field(
+        None,
+        description="The ref that /v1/predict uses; when not set, cifar10 if the store has it, else its only model.",
+    )
+    device: Device = Field("auto", description="Where graphs run: cuda, cpu, or auto for cuda where it is there.")
+    threads: int = Field(0, ge=0, le=256, description="Threads of onnxruntime for one graph; 0 is one a core.")
+    decode_threads: int = Field(0, ge=0, le=256, description="Threads that decode images; 0 is one a core.")
+    max_batch: int = Field(32, ge=1, le=1024, description="The most images in one run of the graph.")
+    max_wait_ms: float = Field(
+        0, ge=0, le=1000, description="How long a free device waits for a batch to fill; keep it below one run."
+    )
+    queue_capacity: int = Field(
+        1024, ge=1, le=1_000_000, description="The most images inside the service at a time; more are answered 429."
+    )
+    max_images: int = Field(64, ge=1, le=4096, description="The most images in one request.")
+    max_image_bytes: int = Field(10_000_000, ge=1, description="The most bytes of one image.")
+    max_image_pixels: int = Field(
+        50_000_000, ge=1, le=178_000_000, description="The most pixels of one image, by its header."
+    )
+    max_image_side: int = Field(16_384, ge=1, le=65_535, description="The longest side of an image in pixels.")
+    max_jpeg_scans: int = Field(100, ge=1, description="The most scans of a progressive JPEG.")
+    max_batch_bytes: int = Field(200_000_000, ge=1, description="The most bytes of the body of a batch.")
+    max_bodies_bytes: int = Field(
+        1_000_000_000, ge=1, description="The most bytes of all bodies in memory; what comes on top is answered 429."
+    )
+    max_header_bytes: int = Field(16_384, ge=256, description="The most bytes of a request's line and headers.")
+    max_json_depth: int = Field(32, ge=2, le=100, description="How deep JSON may nest.")
+    header_timeout_s: float = Field(5, gt=0, description="Seconds for the headers of a request to arrive.")
+    body_timeout_s: float = Field(20, gt=0, description="Seconds for the body of a request to arrive.")
+    request_timeout_s: float = Field(10, gt=0, description="Seconds from the whole body to the answer, else 504.")
+    keep_alive_s: int = Field(5, ge=0, description="Seconds that an idle connection is kept open.")
+    shutdown_grace_s: int = Field(20, ge=0, description="Seconds that requests have to finish after SIGTERM.")
+    log_level: LogLevel = Field("info", description="The least severe lines to log.")
+
+    @field_validator("host")
+    @classmethod
+    def _loopback_only(cls, host: str) -> str:
+        if host not in {"127.0.0.1", "::1", "localhost"}:
+            raise ValueError(
+                f"{host} is not a loopback address: this version has no keys, so anybody on the network could use it; "
+                "listen on 127.0.0.1 behind a proxy that authenticates"
+            )
+        return host
+
+    @property
+    def limits(self) -> Limits:
+        """What one image may cost, as the decoder takes it."""
+        return Limits(self.max_image_bytes, self.max_image_pixels, self.max_image_side, self.max_jpeg_scans)
+
+    @classmethod
+    @override
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags first, then the environment, then the file."""
+        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))

@@ -1,0 +1,56 @@
+"""JSON bodies with images as base64."""
+
+import base64
+import binascii
+from typing import Any
+
+import pydantic_core
+
+from service.errors import MalformedRequest, TooManyImages
+from service.uploads.upload import Upload
+
+
+def read_json_image(body: bytes, max_depth: int) -> Upload:
+    """Return the image of ``{"image": "<base64>"}``; raises MalformedRequest."""
+    return _decode(_only_member(body, "image", max_depth))
+
+
+def read_json_images(body: bytes, max_depth: int, max_images: int) -> list[Upload]:
+    """Return the images of ``{"images": ["<base64>", ...]}``; raises MalformedRequest or TooManyImages."""
+    images = _only_member(body, "images", max_depth)
+    if not isinstance(images, list) or not images:
+        raise MalformedRequest('"images" must be a list of at least one base64 text')
+    if len(images) > max_images:
+        raise TooManyImages(f"at most {max_images} images are taken in one request; send several requests")
+    return [_decode(image) for image in images]
+
+
+def _only_member(body: bytes, name: str, max_depth: int) -> object:
+    try:
+        content = pydantic_core.from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        raise MalformedRequest(f"the body is not JSON: {error}") from error
+    if _deeper(content, max_depth):
+        raise MalformedRequest(f"the JSON nests deeper than {max_depth}")
+    if not isinstance(content, dict) or set(content) != {name}:
+        raise MalformedRequest(f'the JSON must be an object with the one member "{name}"')
+    return content[name]
+
+
+def _deeper(content: Any, depth: int) -> bool:
+    """Whether ``content`` nests deeper than ``depth``; pydantic's parser itself stops at a few hundred."""
+    if not isinstance(content, dict | list):
+        return False
+    children = content.values() if isinstance(content, dict) else content
+    return depth == 0 or any(_deeper(child, depth - 1) for child in children)
+
+
+def _decode(text: object) -> Upload:
+    if not isinstance(text, str):
+        raise MalformedRequest("an image must be a base64 text")
+    try:
+        return Upload(None, base64.b64decode(text, validate=True))
+    except (binascii.Error, ValueError) as error:
+        raise MalformedRequest(
+            "an image is not base64: send the file's bytes encoded, without a data: prefix"
+        ) from error

@@ -1,0 +1,127 @@
+"""Multipart bodies, parsed as they arrive by python-multipart's callbacks.
+
+Starlette's own form parser writes every file of more than a megabyte to disk and knows no limit for one file; here a
+file that grows past its limit is let go at once and fails alone, and nothing is written anywhere.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartCallbacks, MultipartParser, parse_options_header
+
+from models.errors import ImageTooLarge
+from service.errors import MalformedRequest, TooManyImages
+from service.uploads.upload import Upload
+
+_MAX_HEADERS = 8  # of one part; browsers send two
+_MAX_HEADER_BYTES = 4096
+_OTHER_PARTS = 8  # form fields that are not images
+
+
+@dataclass(slots=True)
+class _Part:
+    headers: dict[bytes, bytes] = field(default_factory=dict)
+    name: str = ""
+    filename: str | None = None
+    content: bytearray = field(default_factory=bytearray)
+    size: int = 0
+
+
+class _Collector:
+    """Gathers the parts named ``field``; the content of others is dropped."""
+
+    def __init__(self, field_name: str, max_images: int, max_image_bytes: int) -> None:
+        self.uploads: list[Upload] = []
+        self.complete = False
+        self._field = field_name
+        self._max_images = max_images
+        self._max_bytes = max_image_bytes
+        self._parts = 0
+        self._part = _Part()
+        self._header = (bytearray(), bytearray())
+
+    def on_part_begin(self) -> None:
+        self._parts += 1
+        if self._parts > self._max_images + _OTHER_PARTS:
+            raise TooManyImages(f"the body has more than {self._max_images + _OTHER_PARTS} parts")
+        self._part = _Part()
+
+    def on_header_begin(self) -> None:
+        self._header = (bytearray(), bytearray())
+
+    def on_header_field(self, data: bytes, start: int, end: int) -> None:
+        self._header[0].extend(data[start:end])
+
+    def on_header_value(self, data: bytes, start: int, end: int) -> None:
+        self._header[1].extend(data[start:end])
+
+    def on_header_end(self) -> None:
+        name, value = self._header
+        self._part.headers[bytes(name).lower()] = bytes(value)
+
+    def on_headers_finished(self) -> None:
+        _, options = parse_options_header(self._part.headers.get(b"content-disposition", b""))
+        self._part.name = options.get(b"name", b"").decode("utf-8", "replace")
+        if b"filename" in options:
+            self._part.filename = options[b"filename"].decode("utf-8", "replace")
+        if self._part.name == self._field and len(self.uploads) == self._max_images:
+            raise TooManyImages(f"at most {self._max_images} images are taken in one request; send several requests")
+
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        part = self._part
+        part.size += end - start
+        if part.size > self._max_bytes:
+            part.content.clear()
+        elif part.name == self._field:
+            part.content += memoryview(data)[start:end]
+
+    def on_part_end(self) -> None:
+        part = self._part
+        if part.name != self._field:
+            return
+        too_large = part.size > self._max_bytes
+        error = ImageTooLarge(f"the image has {part.size:,} bytes; at most {self._max_bytes:,} are accepted")
+        self.uploads.append(Upload(part.filename, bytes(part.content), error if too_large else None))
+
+    def on_end(self) -> None:
+        self.complete = True
+
+
+async def read_multipart(
+    content_type: str, body: AsyncIterator[bytes], field_name: str, max_images: int, max_image_bytes: int
+) -> list[Upload]:
+    """Return the files of the field ``field_name`` in the order sent.
+
+    Raises MalformedRequest when the body is not multipart, is cut short or has no such field, TooManyImages when it
+    has too many.
+    """
+    collector = _Collector(field_name, max_images, max_image_bytes)
+    callbacks: MultipartCallbacks = {
+        "on_part_begin": collector.on_part_begin,
+        "on_part_data": collector.on_part_data,
+        "on_part_end": collector.on_part_end,
+        "on_header_begin": collector.on_header_begin,
+        "on_header_field": collector.on_header_field,
+        "on_header_value": collector.on_header_value,
+        "on_header_end": collector.on_header_end,
+        "on_headers_finished": collector.on_headers_finished,
+        "on_end": collector.on_end,
+    }
+    try:
+        _, options = parse_options_header(content_type)
+        parser = MultipartParser(
+            options[b"boundary"], callbacks, max_header_count=_MAX_HEADERS, max_header_size=_MAX_HEADER_BYTES
+        )
+        async for chunk in body:
+            parser.write(chunk)
+        parser.finalize()
+    except KeyError as error:
+        raise MalformedRequest("the content type multipart/form-data has no boundary") from error
+    except FormParserError as error:
+        raise MalformedRequest("the multipart body is broken") from error
+    if not collector.complete:
+        raise MalformedRequest("the multipart body is cut short")
+    if not collector.uploads:
+        raise MalformedRequest(f"the multipart body has no file field {field_name!r}")
+    return collector.uploads
