@@ -6,13 +6,17 @@ file that grows past its limit is let go at once and fails alone, and nothing is
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import MultipartCallbacks, MultipartParser, parse_options_header
+from python_multipart.multipart import MultipartParser, parse_options_header
 
 from models.errors import ImageTooLarge
 from service.errors import MalformedRequest, TooManyImages
 from service.uploads.upload import Upload
+
+if TYPE_CHECKING:
+    from python_multipart.multipart import MultipartCallbacks
 
 _MAX_HEADERS = 8  # of one part; browsers send two
 _MAX_HEADER_BYTES = 4096
@@ -97,7 +101,7 @@ async def read_multipart(
     has too many.
     """
     collector = _Collector(field_name, max_images, max_image_bytes)
-    callbacks: MultipartCallbacks = {
+    callbacks: "MultipartCallbacks" = {
         "on_part_begin": collector.on_part_begin,
         "on_part_data": collector.on_part_data,
         "on_part_end": collector.on_part_end,
