@@ -1,0 +1,88 @@
+"""Data sets fetched from their official addresses, checked, and kept for the next time.
+
+They are kept in ``$WHATSIT_CACHE``, else ``$XDG_CACHE_HOME/whatsit``, else ``~/.cache/whatsit``.
+"""
+
+import hashlib
+import os
+import shutil
+import tarfile
+import tempfile
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.errors import DownloadFailed
+from training.progress import say
+
+_PIECE = 1 << 20
+_TIMEOUT_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """A file to fetch; ``md5`` is what its publisher states, against a damaged download."""
+
+    url: str
+    md5: str
+
+
+_FASHION = "https://fashion-mnist.s3-website.eu-central-1.amazonaws.com"
+REMOTES: dict[str, tuple[Remote, ...]] = {
+    # https://www.cs.toronto.edu/~kriz/cifar.html states this md5 for the binary version
+    "cifar10": (Remote("https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz", "c32a1d4ab5d03f1284b67883e8d87530"),),
+    # https://github.com/zalandoresearch/fashion-mnist#get-the-data
+    "fashion-mnist": (
+        Remote(f"{_FASHION}/train-images-idx3-ubyte.gz", "8d4fb7e6c68d591d4c3dfef9ec88bf0d"),
+        Remote(f"{_FASHION}/train-labels-idx1-ubyte.gz", "25c81989df183df01b3e8a0aad5dffbe"),
+        Remote(f"{_FASHION}/t10k-images-idx3-ubyte.gz", "bef4ecab320f06d8554ea6380940ec79"),
+        Remote(f"{_FASHION}/t10k-labels-idx1-ubyte.gz", "bb300cfdad3c16e7a12a480ee83cd310"),
+    ),
+}
+
+
+def cache_root() -> Path:
+    """The folder that downloads are kept in."""
+    chosen = os.environ.get("WHATSIT_CACHE")
+    if chosen:
+        return Path(chosen)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "whatsit"
+
+
+def fetch(name: str, remotes: tuple[Remote, ...] | None = None) -> Path:
+    """The folder of a data set, downloaded on first use; it appears whole or not at all. Raises DownloadFailed."""
+    folder = cache_root() / name
+    if folder.is_dir():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=folder.parent))
+    try:
+        for remote in remotes or REMOTES[name]:
+            _fetch_one(remote, unfinished)
+        unfinished.rename(folder)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return folder
+
+
+def _fetch_one(remote: Remote, folder: Path) -> None:
+    target = folder / remote.url.rsplit("/", 1)[1]
+    say(f"downloading {remote.url}")
+    digest = hashlib.md5(usedforsecurity=False)
+    try:
+        # The addresses are those above, not a user's.
+        with urllib.request.urlopen(remote.url, timeout=_TIMEOUT_SECONDS) as reply, target.open("wb") as file:  # noqa: S310
+            while piece := reply.read(_PIECE):
+                digest.update(piece)
+                file.write(piece)
+    except OSError as error:
+        raise DownloadFailed(
+            f"{remote.url} cannot be downloaded ({error}); if you have the data, give its folder with --data DIR"
+        ) from error
+    if digest.hexdigest() != remote.md5:
+        raise DownloadFailed(f"{remote.url} came with the md5 {digest.hexdigest()}, expected {remote.md5}")
+    if target.name.endswith(".tar.gz"):
+        with tarfile.open(target) as archive:
+            archive.extractall(folder, filter="data")
+        target.unlink()

@@ -1,0 +1,30 @@
+"""Opens the source that a recipe asks for, downloading it where the recipe may."""
+
+from pathlib import Path
+
+from training.config import DataSettings
+from training.data.arrays import open_cifar10, open_idx
+from training.data.download import fetch
+from training.data.folder import FolderSource
+from training.data.samples import Source
+from training.errors import InvalidData
+
+
+def open_source(settings: DataSettings, path: Path | None) -> Source:
+    """The source at ``path``; without one, the data set that the recipe names, downloaded once and kept.
+
+    Raises InvalidData or DownloadFailed.
+    """
+    if path is None:
+        if settings.download is None:
+            raise InvalidData("this recipe brings no data of its own: say where yours is with --data DIR")
+        path = fetch(settings.download)
+    if not path.is_dir():
+        raise InvalidData(f"{path} is not a folder")
+    match settings.kind:
+        case "folder":
+            return FolderSource(path)
+        case "cifar10":
+            return open_cifar10(path)
+        case "idx":
+            return open_idx(path, settings.labels)

@@ -1,0 +1,50 @@
+"""What a run was made with: the commit, the packages, the hardware."""
+
+import os
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+_PACKAGES = ("torch", "lightning", "onnx", "onnxscript", "onnxruntime", "numpy", "pillow")
+_ROOT = Path(__file__).parent.parent
+
+
+def git_commit() -> str | None:
+    """The commit of this code, with ``-dirty`` when files differ from it; None outside a git checkout."""
+    commit = _git("rev-parse", "HEAD")
+    if commit is None:
+        return None
+    return f"{commit}-dirty" if _git("status", "--porcelain", "--", "models/*.py", "training") else commit
+
+
+def packages() -> dict[str, str]:
+    """The versions that decide what a run computes."""
+    return {"python": platform.python_version()} | {name: version(name) for name in _PACKAGES}
+
+
+def hardware() -> str:
+    """The device that trains, for people."""
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return f"{_processor()}, {os.cpu_count()} cores"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:  # not Linux
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        command = ["git", "-C", str(_ROOT), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - our own words
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()

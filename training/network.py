@@ -1,0 +1,58 @@
+"""A classifier network as it is trained: normalisation first, then the architecture that the recipe asks for."""
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from models.manifest import InputSpec
+from models.preprocess import Pixels
+from training.architectures.cnn import build_cnn, whiten
+from training.config import Recipe
+from training.data.augment import to_unit
+from training.seed import generator
+
+# Enough to know means and directions by, and bounded whatever the size of the images: 5,000 of 32 x 32.
+_STATISTICS_PIXELS = 5_120_000
+
+
+class Network(nn.Module):
+    """Float images ``[N, channels, height, width]`` in 0..1 to logits ``[N, classes]``."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, body: nn.Sequential, channels: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(1, channels, 1, 1))
+        self.register_buffer("std", torch.ones(1, channels, 1, 1))
+        self.body = body
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """Subtract the mean and divide by the standard deviation of the training images, channel by channel."""
+        return (images - self.mean) / self.std
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits of a batch."""
+        logits: Tensor = self.body(self.normalise(images))
+        return logits
+
+
+def build_network(recipe: Recipe, classes: int) -> Network:
+    """A fresh network; raises InvalidRecipe when its input is too small for its layers."""
+    return Network(build_cnn(recipe.architecture, recipe.input.shape, classes), recipe.input.channels)
+
+
+def measure(network: Network, pixels: Pixels, recipe: Recipe) -> None:
+    """Set what a network takes from the training images ``pixels`` before training: normalisation and whitening."""
+    images = to_unit(torch.from_numpy(_some(pixels, recipe.input, recipe.seed)))
+    network.mean.copy_(images.mean((0, 2, 3), keepdim=True))
+    # The floor is one grey level: a set of flat images must not be divided by nothing.
+    network.std.copy_(images.std((0, 2, 3), keepdim=True).clamp_min(1 / 255))
+    if recipe.architecture.stem is not None:
+        whiten(network.body, network.normalise(images))
+
+
+def _some(pixels: Pixels, spec: InputSpec, seed: int) -> Pixels:
+    count = min(len(pixels), max(1, _STATISTICS_PIXELS // (spec.height * spec.width)))
+    chosen = generator(seed, "statistics").permutation(len(pixels))[:count]
+    return pixels[np.sort(chosen)]

@@ -1,0 +1,131 @@
+"""The folder of one training run: what is in it, and that none of it is ever half written.
+
+recipe.json   what was asked for               last.pt       the last finished epoch, to go on from
+run.json      on what, with what, from where   best.pt       the epoch of the least validation loss
+splits.json   which image is in which split    model.onnx    the exported graph
+metrics.jsonl one line an epoch                calibration.json, metrics.json, golden/
+"""
+
+import io
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from models.manifest import Strict
+from training.config import Recipe, parse_recipe
+from training.errors import RunExists, RunUnusable
+
+
+class EpochMetrics(Strict):
+    """One line of ``metrics.jsonl``. Losses are in nats; those of training are of augmented images.
+
+    ``learning_rate`` is the one of the epoch's last step, ``seconds`` the time of training and validation.
+    """
+
+    epoch: int
+    learning_rate: float
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+    seconds: float
+
+
+class RunInfo(Strict):
+    """``run.json``: what the run was made with and from."""
+
+    recipe_name: str
+    data_path: str | None
+    git_commit: str | None
+    packages: dict[str, str]
+    hardware: str
+
+
+class Run:
+    """The paths and the reading and writing of a run's folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.recipe_file = folder / "recipe.json"
+        self.info_file = folder / "run.json"
+        self.splits_file = folder / "splits.json"
+        self.metrics_log = folder / "metrics.jsonl"
+        self.last = folder / "last.pt"
+        self.best = folder / "best.pt"
+        self.graph = folder / "model.onnx"
+        self.calibration_file = folder / "calibration.json"
+        self.metrics_file = folder / "metrics.json"
+        self.golden = folder / "golden"
+        self.cache = folder / "cache"
+
+    def begin(self, recipe: Recipe, info: RunInfo) -> None:
+        """Make the folder and save the recipe; raises RunExists when there is a run in it."""
+        if self.recipe_file.exists():
+            raise RunExists(f"{self.folder} holds a run already: go on with --resume, or choose another --output")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_text(self.info_file, info.model_dump_json(indent=2) + "\n")
+        write_text(self.recipe_file, recipe.model_dump_json(indent=2) + "\n")  # last: its presence makes it a run
+
+    def recipe(self) -> Recipe:
+        """The recipe of the run; raises RunUnusable when there is no run in the folder."""
+        return parse_recipe(self.read(self.recipe_file))
+
+    def info(self) -> RunInfo:
+        """What the run was made with."""
+        return RunInfo.model_validate_json(self.read(self.info_file))
+
+    def history(self) -> list[EpochMetrics]:
+        """The metrics of all finished epochs."""
+        return [EpochMetrics.model_validate_json(line) for line in self.read(self.metrics_log).splitlines()]
+
+    def read(self, path: Path) -> str:
+        """The text of one of the run's files; raises RunUnusable when it is not there."""
+        try:
+            return path.read_text(encoding="utf-8")
+        except OSError as error:
+            what = "no run" if path == self.recipe_file else f"no {path.name}: the run is not finished"
+            raise RunUnusable(f"{self.folder}: there is {what}") from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file that is there whole or not at all."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file that is there whole or not at all, whenever the process or the machine dies."""
+    fresh = path.with_name(f".{path.name}.new")
+    with fresh.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+
+
+def write_lines(path: Path, rows: Sequence[Strict]) -> None:
+    """Write one JSON object a line."""
+    write_text(path, "".join(row.model_dump_json() + "\n" for row in rows))
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write indented JSON."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def save_checkpoint(path: Path, content: Mapping[str, Any]) -> None:
+    """Save tensors and plain values."""
+    buffer = io.BytesIO()
+    torch.save(dict(content), buffer)
+    write_bytes(path, buffer.getvalue())
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Read what save_checkpoint wrote, to the CPU; nothing in it is executed. Raises RunUnusable."""
+    if not path.exists():
+        raise RunUnusable(f"{path.parent}: there is no {path.name}: no epoch of the run is finished")
+    content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    return content

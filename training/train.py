@@ -1,0 +1,66 @@
+"""A whole training run: recipe, data, fit, and everything that a version needs besides a name."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from training import environment
+from training.config import Recipe
+from training.data.dataset import Dataset, load_dataset
+from training.data.samples import SPLITS
+from training.data.sources import open_source
+from training.errors import RunUnusable
+from training.fit import fit
+from training.progress import say
+from training.run import Run, RunInfo, write_text
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to train: a recipe, on the data at ``data_path`` (None: downloaded), into ``output``."""
+
+    name: str
+    recipe: Recipe
+    data_path: Path | None
+    output: Path
+    resume: bool = False
+
+
+def train(request: Request) -> Run:
+    """Train as asked and return the finished run.
+
+    Raises RunExists when the output holds a run and ``resume`` is not set, RunUnusable when it is set and the run
+    was made by another recipe or other data, and what the steps raise.
+    """
+    run = Run(request.output)
+    data_path = _begin(request, run)
+    data = load_dataset(open_source(request.recipe.data, data_path), request.recipe, run.cache)
+    _keep_splits(run, data)
+    counts = ", ".join(f"{data.count(split):,} {split}" for split in SPLITS)
+    say(f"{data.record.source}: {len(data.labels)} classes; images: {counts}")
+    fit(request.recipe, data, run)
+    return run
+
+
+def _begin(request: Request, run: Run) -> Path | None:
+    """Start or take up the run; returns where its data is."""
+    if not (request.resume and run.recipe_file.exists()):
+        path = None if request.data_path is None else str(request.data_path.resolve())
+        commit, packages, hardware = environment.git_commit(), environment.packages(), environment.hardware()
+        info = RunInfo(
+            recipe_name=request.name, data_path=path, git_commit=commit, packages=packages, hardware=hardware
+        )
+        run.begin(request.recipe, info)
+        return request.data_path
+    if run.recipe() != request.recipe:
+        raise RunUnusable(f"{run.folder} was made by another recipe; resume it with the same one and the same --set")
+    recorded = run.info().data_path
+    return request.data_path or (None if recorded is None else Path(recorded))
+
+
+def _keep_splits(run: Run, data: Dataset) -> None:
+    """Save the splits, or make sure that they are those which the run began with."""
+    text = data.record.model_dump_json(indent=1) + "\n"
+    if not run.splits_file.exists():
+        write_text(run.splits_file, text)
+    elif run.read(run.splits_file) != text:
+        raise RunUnusable(f"{run.folder}: the data has changed since the run began")
