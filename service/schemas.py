@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
+from models.manifest import Manifest
 from models.store import Resolved
 from service.errors import Problem
 from service.inference.fleet import State
@@ -78,38 +79,48 @@ class ImageAnswer(BaseModel):
         }
 
 
-class PredictResponse(ImageAnswer):
-    """The answer to one image."""
-
+class _Head(BaseModel):
     id: str
     model: ModelUsed
 
 
-class ProblemOut(BaseModel):
-    """A problem of RFC 9457."""
+class PredictResponse(ImageAnswer, _Head):
+    """The answer to one image; ``id`` is the request's, as in the log."""
+
+
+class ImageProblem(BaseModel):
+    """What was wrong with one image: the members of a problem of RFC 9457."""
 
     type: str
     title: str
     status: int
     detail: str
-    request_id: str | None = None
 
 
-class BatchItem(ImageAnswer):
-    """An image of a batch that was answered; ``index`` is its place among those sent."""
+class ProblemOut(ImageProblem):
+    """The answer to a request that failed, as ``application/problem+json``."""
 
+    request_id: str
+
+
+class _Place(BaseModel):
     index: int
     name: str | None
+
+
+class _Answered(_Place):
     status: Literal["ok"] = "ok"
 
 
-class BatchFailure(BaseModel):
+class BatchItem(ImageAnswer, _Answered):
+    """An image of a batch that was answered; ``index`` is its place among those sent."""
+
+
+class BatchFailure(_Place):
     """An image of a batch that was not; it changes nothing for the others."""
 
-    index: int
-    name: str | None
     status: Literal["error"] = "error"
-    error: ProblemOut
+    error: ImageProblem
 
 
 class BatchSummary(BaseModel):
@@ -139,6 +150,13 @@ class VersionOut(BaseModel):
     accuracy: float
 
 
+class VersionDetail(VersionOut):
+    """One version with all that its manifest says."""
+
+    aliases: list[str]
+    manifest: Manifest
+
+
 class ModelOut(BaseModel):
     """One model with its aliases and versions."""
 
@@ -157,7 +175,7 @@ class ModelsOut(BaseModel):
 def item_of(index: int, name: str | None, outcome: Outcome | Problem) -> BatchItem | BatchFailure:
     """The entry of one image in a batch."""
     if isinstance(outcome, Problem):
-        return BatchFailure(index=index, name=name, error=ProblemOut.model_validate(outcome.members()))
+        return BatchFailure(index=index, name=name, error=ImageProblem.model_validate(outcome.members()))
     return BatchItem.model_validate({"index": index, "name": name, **ImageAnswer.fields_of(outcome)})
 
 

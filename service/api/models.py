@@ -2,12 +2,11 @@
 
 from fastapi import APIRouter
 
-from models.manifest import Manifest
 from models.refs import check_name
 from service.api.documentation import PROBLEMS
 from service.deps import Services, ServicesDep
 from service.errors import NotReady
-from service.schemas import ModelOut, ModelsOut, VersionOut
+from service.schemas import ModelOut, ModelsOut, VersionDetail, VersionOut
 
 router = APIRouter(prefix="/v1/models", tags=["models"], responses={404: PROBLEMS[404]})
 
@@ -25,9 +24,12 @@ def show_model(name: str, services: ServicesDep) -> ModelOut:
 
 
 @router.get("/{name}/versions/{version}")
-def show_version(name: str, version: int, services: ServicesDep) -> Manifest:
-    """Show the manifest of one version: labels, input, metrics, provenance."""
-    return services.store.manifest(check_name(name), version)
+def show_version(name: str, version: int, services: ServicesDep) -> VersionDetail:
+    """Show one version: its state here, its aliases, and its manifest with labels, metrics and provenance."""
+    listed = _version(services, check_name(name), version)
+    aliases = [alias for alias, target in services.store.aliases(name).items() if target == version]
+    manifest = services.store.manifest(name, version)
+    return VersionDetail(**listed.model_dump(), aliases=aliases, manifest=manifest)
 
 
 def _model(services: Services, name: str) -> ModelOut:
