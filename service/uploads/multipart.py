@@ -101,7 +101,7 @@ async def read_multipart(
     has too many.
     """
     collector = _Collector(field_name, max_images, max_image_bytes)
-    callbacks: "MultipartCallbacks" = {
+    callbacks: MultipartCallbacks = {
         "on_part_begin": collector.on_part_begin,
         "on_part_data": collector.on_part_data,
         "on_part_end": collector.on_part_end,
