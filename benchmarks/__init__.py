@@ -1,0 +1,1 @@
+"""Measurements with a command each; nothing here is a test."""

@@ -1,0 +1,72 @@
+"""Peak memory while a tiny JPEG that claims 36 million pixels is sent 64 times at once.
+
+    python -m benchmarks.decoding_memory
+
+Twice: as 64 requests, and as one batch of 64; beside them the same with an honest small image, for comparison.
+"""
+
+import asyncio
+import io
+import subprocess
+from collections import Counter
+
+from PIL import Image
+
+from benchmarks.overload import read_answer
+from service.background import HOST, running
+
+_TIMES = 64
+
+
+def claiming_jpeg(side: int = 6000) -> bytes:
+    """A valid small JPEG whose header is changed to claim ``side`` x ``side`` pixels."""
+    buffer = io.BytesIO()
+    Image.new("L", (8, 8), 128).save(buffer, "JPEG", comment=b"x" * 76)
+    data = bytearray(buffer.getvalue())
+    frame = data.index(b"\xff\xc0")
+    data[frame + 5 : frame + 9] = side.to_bytes(2, "big") * 2
+    return bytes(data)
+
+
+async def send(port: int, path: str, content_type: str, body: bytes, times: int) -> Counter[str]:
+    """Send the same request ``times`` times at once; returns the answers by status."""
+
+    async def once() -> str:
+        reader, writer = await asyncio.open_connection(HOST, port)
+        head = f"POST {path} HTTP/1.1\r\nhost: whatsit\r\ncontent-type: {content_type}\r\n"
+        writer.write(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
+        status, _ = await read_answer(reader)
+        writer.close()
+        return status
+
+    return Counter(await asyncio.gather(*(once() for _ in range(times))))
+
+
+def as_multipart(data: bytes, times: int) -> bytes:
+    """A multipart body with the field ``files`` repeated."""
+    part = b'--x\r\ncontent-disposition: form-data; name="files"; filename="a.jpg"\r\n\r\n' + data + b"\r\n"
+    return part * times + b"--x--\r\n"
+
+
+def honest_jpeg() -> bytes:
+    """A plain 64 x 64 image."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 64), "red").save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+def main() -> None:
+    """Measure and print."""
+    claiming = claiming_jpeg()
+    for name, data in (("honest 64 x 64", honest_jpeg()), (f"{len(claiming)} bytes claiming 36 megapixels", claiming)):
+        with running({"log_level": "error"}, subprocess.DEVNULL) as server:
+            before = server.memory_mb("VmHWM")
+            single = asyncio.run(send(server.port, "/v1/predict", "image/jpeg", data, _TIMES))
+            path, kind = "/v1/predict/batch", "multipart/form-data; boundary=x"
+            batch = asyncio.run(send(server.port, path, kind, as_multipart(data, _TIMES), 1))
+            after = server.memory_mb("VmHWM")
+        print(f"{name}: {dict(single)} as requests, {dict(batch)} as a batch; peak {before:.0f} -> {after:.0f} MB")
+
+
+if __name__ == "__main__":
+    main()

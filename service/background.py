@@ -1,0 +1,91 @@
+"""A service in a process of its own, for the demo, the benchmarks and the tests."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+HOST = "127.0.0.1"
+_PATIENCE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A service that answers on ``port``."""
+
+    process: "subprocess.Popen[bytes]"
+    port: int
+
+    def ask(self, method: str, path: str, body: bytes | None = None, content_type: str = "") -> tuple[int, Any]:
+        """Send one request and return its status and the JSON of the answer."""
+        connection = HTTPConnection(HOST, self.port, timeout=_PATIENCE_S)
+        try:
+            connection.request(method, path, body, {"content-type": content_type} if content_type else {})
+            response = connection.getresponse()
+            return response.status, json.loads(response.read())
+        finally:
+            connection.close()
+
+    def memory_mb(self, what: str = "VmRSS") -> float:
+        """Resident memory now (``VmRSS``) or at its highest (``VmHWM``), in megabytes; Linux only."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
+        line = next(line for line in status.splitlines() if line.startswith(what))
+        return int(line.split()[1]) / 1000
+
+    def stop(self) -> int:
+        """Ask it to finish, and return its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(_PATIENCE_S)
+
+
+@contextmanager
+def running(settings: Mapping[str, object] | None = None, log: int | None = None) -> Iterator[Running]:
+    """Start ``whatsit serve`` with ``settings`` (by their names), wait until it is ready, stop it in the end.
+
+    ``log`` is a file descriptor for its log, standard error when left out. Raises RuntimeError when it ends or does
+    not become ready.
+    """
+    port = _free_port()
+    environment = os.environ | {f"WHATSIT_{name.upper()}": str(value) for name, value in (settings or {}).items()}
+    command = [sys.executable, "-m", "service.cli.main", "serve", "--port", str(port)]
+    server = Running(subprocess.Popen(command, env=environment, stderr=log), port)  # noqa: S603 - our own command
+    try:
+        _wait_until_ready(server)
+        yield server
+    finally:
+        server.stop()
+
+
+def _wait_until_ready(server: Running) -> None:
+    deadline = time.monotonic() + _PATIENCE_S
+    while time.monotonic() < deadline:
+        if server.process.poll() is not None:
+            raise RuntimeError(f"the service ended with exit code {server.process.returncode}; its log says why")
+        if _is_ready(server):
+            return
+        time.sleep(0.02)
+    raise RuntimeError(f"the service was not ready within {_PATIENCE_S:g} s; its log says why")
+
+
+def _is_ready(server: Running) -> bool:
+    try:
+        return server.ask("GET", "/health/ready")[0] == 200
+    except ConnectionRefusedError:
+        return False  # not listening yet
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
