@@ -1,14 +1,16 @@
-# Three verbs for developers: check, fix, test. Two for users: demo, serve. `make lock` renews requirements/.
+# Three verbs for developers: check, fix, test. Three for users: demo, serve, training. `make lock` renews requirements/.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo serve test check fix lock clean
+.PHONY: demo serve training test check fix lock clean
 
 demo: .venv/serving
 	$(BIN)/python -m service.demo
 
 serve: .venv/serving
 	$(BIN)/whatsit serve
+
+training: .venv/training # what `whatsit train` needs
 
 test: check
 	$(BIN)/pytest
@@ -23,18 +25,26 @@ fix: .venv/everything
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Each mark stands for an environment that fits the lock, so that nothing is asked of the network twice.
+# Each mark stands for an environment that fits the lock, so that nothing is asked of the network twice; a larger
+# environment holds the smaller ones.
+define install
+$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Python 3.11 or later is needed: make PYTHON=...")'
+$(PYTHON) -m venv .venv
+$(BIN)/pip install --quiet --requirement $<
+$(BIN)/pip install --quiet --no-deps --editable .
+endef
+
 .venv/serving: requirements/cpu.txt pyproject.toml
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --requirement requirements/cpu.txt
-	$(BIN)/pip install --quiet --no-deps --editable .
+	$(install)
 	touch $@
 
-.venv/everything: requirements/dev.txt pyproject.toml
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --requirement requirements/dev.txt
-	$(BIN)/pip install --quiet --no-deps --editable .
+.venv/training: requirements/training.txt pyproject.toml
+	$(install)
 	touch $@ .venv/serving
+
+.venv/everything: requirements/dev.txt pyproject.toml
+	$(install)
+	touch $@ .venv/serving .venv/training
 
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate pyproject.toml
 lock: .venv/everything
