@@ -7,7 +7,6 @@ metrics.jsonl one line an epoch                calibration.json, metrics.json, g
 """
 
 import io
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,8 +14,10 @@ from typing import Any
 
 import torch
 
-from models.manifest import Strict
+from models.manifest import Metrics, Strict
+from training.calibrate import Calibration
 from training.config import Recipe, parse_recipe
+from training.data.splits import SplitRecord
 from training.errors import RunExists, RunUnusable
 
 
@@ -78,6 +79,18 @@ class Run:
         """What the run was made with."""
         return RunInfo.model_validate_json(self.read(self.info_file))
 
+    def splits(self) -> SplitRecord:
+        """Which image is in which split."""
+        return SplitRecord.model_validate_json(self.read(self.splits_file))
+
+    def calibration(self) -> Calibration:
+        """What calibration found; raises RunUnusable when the run is not finished."""
+        return Calibration.model_validate_json(self.read(self.calibration_file))
+
+    def metrics(self) -> Metrics:
+        """What the exported graph reached on the test split; raises RunUnusable when the run is not finished."""
+        return Metrics.model_validate_json(self.read(self.metrics_file))
+
     def history(self) -> list[EpochMetrics]:
         """The metrics of all finished epochs."""
         return [EpochMetrics.model_validate_json(line) for line in self.read(self.metrics_log).splitlines()]
@@ -106,14 +119,14 @@ def write_bytes(path: Path, data: bytes) -> None:
     fresh.replace(path)
 
 
+def write_model(path: Path, content: Strict) -> None:
+    """Write indented JSON."""
+    write_text(path, content.model_dump_json(indent=1) + "\n")
+
+
 def write_lines(path: Path, rows: Sequence[Strict]) -> None:
     """Write one JSON object a line."""
     write_text(path, "".join(row.model_dump_json() + "\n" for row in rows))
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write indented JSON."""
-    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
 def save_checkpoint(path: Path, content: Mapping[str, Any]) -> None:

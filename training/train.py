@@ -9,6 +9,7 @@ from training.data.dataset import Dataset, load_dataset
 from training.data.samples import SPLITS
 from training.data.sources import open_source
 from training.errors import RunUnusable
+from training.finish import finish
 from training.fit import fit
 from training.progress import say
 from training.run import Run, RunInfo, write_text
@@ -33,11 +34,15 @@ def train(request: Request) -> Run:
     """
     run = Run(request.output)
     data_path = _begin(request, run)
+    if run.metrics_file.exists():
+        say(f"{run.folder} is finished already")
+        return run
     data = load_dataset(open_source(request.recipe.data, data_path), request.recipe, run.cache)
     _keep_splits(run, data)
     counts = ", ".join(f"{data.count(split):,} {split}" for split in SPLITS)
     say(f"{data.record.source}: {len(data.labels)} classes; images: {counts}")
     fit(request.recipe, data, run)
+    finish(request.recipe, data, run)
     return run
 
 

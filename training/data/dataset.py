@@ -2,8 +2,7 @@
 
 import hashlib
 import os
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,44 +42,70 @@ class Dataset:
         """How many images a split has."""
         return len(self.splits[split])
 
-    def summary(self) -> dict[str, object]:
-        """For the manifest: what the data was, in counts and checksums."""
-        return {
-            "source": self.record.source,
-            "images": {split: self.count(split) for split in SPLITS},
-            "duplicates_removed": self.record.duplicates,
-            "unreadable": len(self.record.unreadable),
-            "sha256": self.record.fingerprints,
-        }
+
+@dataclass(frozen=True)
+class Decoded:
+    """Some samples as the service would see them: ``pixels`` uint8 ``[N, height, width, channels]``.
+
+    ``digests`` has the sha256 of each row, None where the sample could not be read; ``unreadable`` names those.
+    """
+
+    pixels: Pixels
+    digests: list[bytes | None]
+    unreadable: tuple[str, ...]
 
 
-def load_dataset(source: Source, recipe: Recipe, cache: Path) -> Dataset:
+def load_dataset(source: Source, recipe: Recipe, cache: Path | None = None) -> Dataset:
     """Decode every image of ``source`` and split it; large sets are kept in a file in the folder ``cache``.
 
     Raises InvalidData when too little is left to learn from. Unreadable files are named, skipped and counted.
     """
-    pixels = _allocate((len(source.samples), *recipe.input.shape), cache)
-    digests, errors = _decode_all(source, recipe.input, pixels)
-    unreadable = [source.samples[index].key for index in sorted(errors)]
-    for index in sorted(errors)[:_NAMED]:
-        say(f"skipped {source.samples[index].key}: {errors[index]}")
-    if len(errors) > _NAMED:
-        say(f"skipped {len(errors) - _NAMED} more; splits.json of the run names all")
-    splits = make_splits(source.samples, digests, recipe.data, recipe.seed)
-    for split, count in Counter(splits.duplicates).items():
+    decoded = decode(source, range(len(source.samples)), recipe.input, cache)
+    splits = make_splits(source.samples, decoded.digests, recipe.data, recipe.seed)
+    for split, count in splits.duplicates.items():
         if count:
             say(f"removed {count} images from the {split} split: the same pixels are in another split")
     targets = np.array([sample.label for sample in source.samples], np.int64)
-    return Dataset(source, pixels, targets, splits, _record(source, splits, digests, unreadable))
+    return Dataset(source, decoded.pixels, targets, splits, _record(source, splits, decoded))
 
 
-def _record(source: Source, splits: Splits, digests: list[bytes | None], unreadable: list[str]) -> SplitRecord:
-    samples = source.samples
+def decode(source: Source, rows: Sequence[int], spec: InputSpec, cache: Path | None = None) -> Decoded:
+    """Decode the samples at ``rows`` in several threads; unreadable ones are named, left black and counted.
+
+    Beyond 1 GiB the pixels go to a file in the folder ``cache`` where one is given.
+    """
+    pixels = _allocate((len(rows), *spec.shape), cache)
+    errors: dict[int, str] = {}
+
+    def decode_one(place: int) -> bytes | None:
+        try:
+            pixels[place] = load_pixels(source.read(rows[place]), spec)
+        except (ImageError, OSError) as error:
+            errors[place] = str(error)
+            return None
+        return hashlib.sha256(pixels[place]).digest()
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        digests = list(bar(pool.map(decode_one, range(len(rows))), "reading images", len(rows)))
+    reasons = {source.samples[rows[place]].key: errors[place] for place in sorted(errors)}
+    _tell_skipped(reasons)
+    return Decoded(pixels, digests, tuple(reasons))
+
+
+def _tell_skipped(reasons: dict[str, str]) -> None:
+    for key, reason in list(reasons.items())[:_NAMED]:
+        say(f"skipped {key}: {reason}")
+    if len(reasons) > _NAMED:
+        say(f"skipped {len(reasons) - _NAMED} more that cannot be read")
+
+
+def _record(source: Source, splits: Splits, decoded: Decoded) -> SplitRecord:
+    samples, digests = source.samples, decoded.digests
     return SplitRecord(
         source=source.name,
         labels=source.labels,
         duplicates=splits.duplicates,
-        unreadable=tuple(unreadable),
+        unreadable=decoded.unreadable,
         fingerprints={
             split: fingerprint(
                 [samples[index].label for index in splits[split]],
@@ -92,28 +117,8 @@ def _record(source: Source, splits: Splits, digests: list[bytes | None], unreada
     )
 
 
-def _allocate(shape: tuple[int, ...], cache: Path) -> Pixels:
-    if np.prod(shape, dtype=np.int64) <= _IN_MEMORY_BYTES:
+def _allocate(shape: tuple[int, ...], cache: Path | None) -> Pixels:
+    if cache is None or np.prod(shape, dtype=np.int64) <= _IN_MEMORY_BYTES:
         return np.zeros(shape, np.uint8)
     cache.mkdir(parents=True, exist_ok=True)
     return np.lib.format.open_memmap(cache / "pixels.npy", "w+", np.uint8, shape)
-
-
-def _decode_all(source: Source, spec: InputSpec, pixels: Pixels) -> tuple[list[bytes | None], dict[int, str]]:
-    """Fill ``pixels``; returns the digest of each row, None where it could not be read, and why it could not."""
-    errors: dict[int, str] = {}
-
-    def decode(index: int) -> bytes | None:
-        try:
-            pixels[index] = load_pixels(source.read(index), spec)
-        except (ImageError, OSError) as error:
-            errors[index] = str(error)
-            return None
-        return hashlib.sha256(pixels[index]).digest()
-
-    return _in_threads(decode, len(source.samples), "reading images"), errors
-
-
-def _in_threads(work: Callable[[int], bytes | None], count: int, what: str) -> list[bytes | None]:
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(bar(pool.map(work, range(count)), what, count))

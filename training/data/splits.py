@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,21 @@ class SplitRecord(Strict):
     duplicates: dict[str, int]
     unreadable: tuple[str, ...]
     keys: dict[Split, tuple[str, ...]]
+
+    def summary(self) -> dict[str, Any]:
+        """For the manifest: what the data was, in counts and checksums."""
+        return {
+            "source": self.source,
+            "images": {split: len(keys) for split, keys in self.keys.items()},
+            "duplicates_removed": self.duplicates,
+            "unreadable": len(self.unreadable),
+            "sha256": self.fingerprints,
+        }
+
+    @property
+    def fingerprint(self) -> str:
+        """One sha256 of all splits."""
+        return hashlib.sha256("".join(self.fingerprints[split] for split in SPLITS).encode()).hexdigest()
 
 
 def make_splits(

@@ -1,0 +1,127 @@
+"""Evaluation of an exported graph, of a run or of a published version, the way the service would answer."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from models.manifest import InputSpec, Metrics, Strict
+from models.opening import open_version
+from models.refs import parse_ref
+from models.runtime import Session, open_session
+from models.store import Store
+from training.config import Recipe, parse_recipe
+from training.data.dataset import decode, load_dataset
+from training.data.samples import Source
+from training.data.sources import open_source
+from training.data.splits import fingerprint
+from training.errors import InvalidData
+from training.finish import run_graph
+from training.progress import say
+from training.run import Run
+from training.scores import score
+
+
+class Evaluation(Strict):
+    """What was measured on what. ``same_test_split``: the images are exactly the test split of the training."""
+
+    subject: str
+    data: str
+    same_test_split: bool
+    unreadable: int
+    metrics: Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A graph to evaluate, with what its training said of itself; ``test_sha256`` is that of its test split."""
+
+    name: str
+    session: Session
+    labels: tuple[str, ...]
+    input: InputSpec
+    recipe: Recipe
+    test_sha256: str
+    data_path: Path | None
+
+
+def open_subject(name: str, store: Store) -> Subject:
+    """Open a run's folder, or a version of ``store`` by its ref, proved as a service proves it.
+
+    Raises RunUnusable for a run that is not finished, RegistryError or BundleError for a version.
+    """
+    run = Run(Path(name))
+    if run.recipe_file.exists():
+        record, path = run.splits(), run.info().data_path
+        run.metrics()  # refuses a run that is not finished
+        recipe = run.recipe()
+        session = open_session(run.graph)
+        session.check_signature(recipe.input, len(record.labels))
+        return Subject(
+            name,
+            session,
+            record.labels,
+            recipe.input,
+            recipe,
+            record.fingerprints["test"],
+            None if path is None else Path(path),
+        )
+    resolved = store.resolve(parse_ref(name))
+    opened = open_version(store, resolved.name, resolved.version)
+    manifest = opened.manifest
+    return Subject(
+        f"{resolved.name}@{resolved.version}",
+        opened.session,
+        manifest.labels,
+        manifest.input,
+        parse_recipe(json.dumps(manifest.provenance.recipe)),
+        str(manifest.provenance.data.get("sha256", {}).get("test", "")),
+        None,
+    )
+
+
+def evaluate(subject: Subject, data_path: Path | None) -> Evaluation:
+    """Measure ``subject`` on the test split of the data at ``data_path``.
+
+    Without it, on the data of the run, else of the recipe. Data with a test split of its own is measured on that; a
+    folder without splits on the split that training drew from it, or on all of its images if it is another folder.
+    Raises InvalidData when it has classes that the model does not know.
+    """
+    source = open_source(subject.recipe.data, data_path or subject.data_path)
+    rows = _test_rows(source, subject)
+    decoded = decode(source, rows, subject.input)
+    readable = np.flatnonzero([digest is not None for digest in decoded.digests])
+    if not len(readable):
+        raise InvalidData(f"{source.name}: there are no images to evaluate on")
+    targets = _targets(source, rows, subject.labels)[readable]
+    probabilities = run_graph(subject.session, decoded.pixels, readable)
+    same = fingerprint(targets.tolist(), [d for d in decoded.digests if d is not None]) == subject.test_sha256
+    if not same:
+        say("these images are not the test split of the training; were some of them trained on, the numbers flatter")
+    return Evaluation(
+        subject=subject.name,
+        data=source.name,
+        same_test_split=same,
+        unreadable=len(decoded.unreadable),
+        metrics=score(probabilities, targets, subject.labels, "test" if same else "other"),
+    )
+
+
+def _test_rows(source: Source, subject: Subject) -> list[int]:
+    own = [index for index, sample in enumerate(source.samples) if sample.split == "test"]
+    if own:
+        return own
+    drawn = load_dataset(source, subject.recipe)
+    if drawn.record.fingerprints["test"] == subject.test_sha256:
+        return [int(row) for row in drawn.splits.test]
+    return list(range(len(source.samples)))
+
+
+def _targets(source: Source, rows: list[int], labels: tuple[str, ...]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """The truths as indices of the model's labels, which are matched by name."""
+    unknown = sorted(set(source.labels) - set(labels))
+    if unknown:
+        raise InvalidData(f"{source.name} has classes that the model does not know: {', '.join(unknown)}")
+    index_of = [labels.index(label) for label in source.labels]
+    return np.array([index_of[source.samples[row].label] for row in rows], np.int64)

@@ -1,0 +1,85 @@
+"""Golden images for a bundle: a few encoded images with their origin, kept in a folder with SOURCES.toml.
+
+[images]
+"cat.png" = "scikit-image's data.chelsea(), CC0"
+"""
+
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import numpy as np
+
+from models.decode import sniff
+from models.golden import GoldenImage
+from models.postprocess import Probabilities
+from training.data.dataset import Dataset
+from training.errors import InvalidData
+
+SOURCES = "SOURCES.toml"
+_SUFFIX = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "BMP": "bmp"}
+_TELLING_SCORE = 0.9
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_UNSTATED = "origin and licence not stated"
+
+
+def choose_golden(data: Dataset, probabilities: Probabilities) -> list[GoldenImage]:
+    """One image of each class from the test split, as the source encodes it.
+
+    It is the one scored nearest to 0.9: recognised, but not so surely that its probabilities would hide a change.
+    ``probabilities`` are those of the test split, in its order.
+    """
+    rows = data.splits.test
+    targets = data.targets[rows]
+    images = []
+    for index, label in enumerate(data.labels):
+        places = np.flatnonzero(targets == index)
+        if not len(places):
+            continue
+        row = int(rows[places[np.abs(probabilities[places, index] - _TELLING_SCORE).argmin()]])
+        content = data.source.read(row)
+        name = f"{index:03d}-{re.sub(r'[^A-Za-z0-9]+', '-', label).strip('-') or 'class'}.{_SUFFIX[sniff(content)]}"
+        images.append(GoldenImage(name, content, f"{data.source.name}, {data.source.samples[row].key}"))
+    return images
+
+
+def write_golden(folder: Path, images: list[GoldenImage]) -> None:
+    """Keep images in a folder of their own, with their sources."""
+    folder.mkdir(exist_ok=True)
+    for image in images:
+        (folder / image.name).write_bytes(image.data)
+    # A JSON string is a TOML string too.
+    lines = [f"{json.dumps(image.name)} = {json.dumps(image.source)}\n" for image in images]
+    (folder / SOURCES).write_text("[images]\n" + "".join(lines), encoding="utf-8")
+
+
+def read_golden(folder: Path) -> list[GoldenImage]:
+    """All images of a folder, by name, with what SOURCES.toml says of each; raises InvalidData.
+
+    Other TOML and Markdown files beside them do not count.
+    """
+    if not folder.is_dir():
+        raise InvalidData(f"{folder} is not a folder of golden images")
+    sources = _sources(folder / SOURCES)
+    files = [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
+    files = [path for path in files if path.suffix.lower() not in {".toml", ".md"}]
+    odd = [path.name for path in files if not _NAME.fullmatch(path.name)]
+    if odd:
+        raise InvalidData(f"{folder}: rename {odd[0]!r}: use letters, digits, '.', '_' and '-' only")
+    missing = sorted(sources.keys() - {path.name for path in files})
+    if missing:
+        raise InvalidData(f"{folder}/{SOURCES} names {missing[0]}, which is not there")
+    if not files:
+        raise InvalidData(f"{folder} has no images")
+    return [GoldenImage(path.name, path.read_bytes(), sources.get(path.name, _UNSTATED)) for path in files]
+
+
+def _sources(path: Path) -> dict[str, str]:
+    if not path.exists():
+        return {}
+    try:
+        images = tomllib.loads(path.read_text(encoding="utf-8"))["images"]
+    except (tomllib.TOMLDecodeError, KeyError) as error:
+        raise InvalidData(f"{path} is no TOML with a table [images]: {error}") from error
+    return {str(name): str(source) for name, source in images.items()}
