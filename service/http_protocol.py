@@ -1,7 +1,7 @@
-"""uvicorn's HTTP protocol with the two limits that it lacks: on the time and on the bytes of a request's headers.
+"""uvicorn's HTTP protocol with the limits that it lacks: on the time and bytes of headers, and on unwanted bodies.
 
-They cannot live in ASGI: an app is called only when all headers are there. A header line that never ends would be
-kept in memory, and a connection that never sends one would be kept for ever.
+They cannot live in ASGI: an app is called only when all headers are there, and is done when it has answered. A header
+line that never ends would be kept in memory, and a connection that never sends one would be kept for ever.
 """
 
 import asyncio
@@ -21,15 +21,21 @@ _BROKEN = Problem(400, "malformed-request", "Malformed request", "what arrived i
 
 
 class LimitedProtocol(HttpToolsProtocol):
-    """One connection; closes it when the headers of a request are too slow or too large."""
+    """One connection; ends it when the headers of a request are too slow or too large.
+
+    What comes of a body after its answer, a 413 say, is read and dropped for the time that a body may take: closing at
+    once would reset the connection, and the client would never read why.
+    """
 
     def __init__(self, *args: Any, settings: Settings, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._max_bytes = settings.max_header_bytes
         self._timeout = settings.header_timeout_s
+        self._linger = settings.body_timeout_s
         self._timer: asyncio.TimerHandle | None = None
         self._problem = _BROKEN
         self._in_headers = True
+        self._in_body = False
         self._seen = 0  # bytes of the headers so far, the unfinished line included
 
     @override
@@ -63,12 +69,26 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Hand the request over, unless its headers came whole but too large."""
         self._stop_timer()
-        self._in_headers = False
+        self._in_headers, self._in_body = False, True
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         if size > self._max_bytes:
             self._problem = _TOO_LARGE
             raise ValueError("headers too large")  # stops the parser, which has send_400_response called
         super().on_headers_complete()
+
+    @override
+    def on_message_complete(self) -> None:
+        """The body is over: the next request may come."""
+        self._stop_timer()
+        self._in_body = False
+        super().on_message_complete()
+
+    @override
+    def on_response_complete(self) -> None:
+        """Let what is left of an unwanted body come, but not for ever."""
+        super().on_response_complete()
+        if self._in_body and not self.transport.is_closing():
+            self._timer = self.loop.call_later(self._linger, self.transport.close)
 
     @override
     def send_400_response(self, msg: str) -> None:

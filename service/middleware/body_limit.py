@@ -34,15 +34,8 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         body = _Body(scope, receive, self._limit_for(scope["path"]), self._settings.body_timeout_s, self._memory)
-
-        async def send_and_close(message: Message) -> None:
-            if message["type"] == "http.response.start" and not body.complete:
-                # What was not read would arrive all the same; the next request must not wait behind it.
-                message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
-            await send(message)
-
         try:
-            await self._app(scope, body.receive, send_and_close)
+            await self._app(scope, body.receive, send)
         finally:
             self._memory.held -= body.size
 
@@ -58,7 +51,6 @@ class _Body:
     def __init__(self, scope: Scope, receive: Receive, limit: int, timeout: float, memory: BodiesInMemory) -> None:
         headers = dict(scope["headers"])
         self.declared = int(headers.get(b"content-length", b"0"))
-        self.complete = not self.declared and b"transfer-encoding" not in headers
         self.size = 0
         self._ended = False
         self._receive = receive
@@ -79,7 +71,7 @@ class _Body:
             raise BodyTimeout(f"the body did not arrive within {self._timeout:g} s") from error
         if message["type"] == "http.request":
             self._count(len(message.get("body", b"")))
-            self._ended = self.complete = not message.get("more_body", False)
+            self._ended = not message.get("more_body", False)
         return message
 
     def _count(self, received: int) -> None:
