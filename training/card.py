@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from models.manifest import Decision
 from training.config import Recipe
 from training.data.splits import SplitRecord
 from training.run import Run
@@ -36,8 +37,7 @@ Measured once, on the exported graph, on the {tested:,} images of the test split
 | --- | --- | --- | --- | --- |
 {classes}
 
-On the validation split a score of at least {threshold:.3f} is right in {accepted:.2%} of the cases and reached by
-{coverage:.2%} of the images: these answers are `accept`, the others `review`. The temperature is {temperature:.3f}.
+{decision} The temperature is {temperature:.3f}.
 
 ## Limits
 
@@ -63,11 +63,19 @@ def model_card(name: str, run: Run) -> str:
             f"| {_cell(c.label)} | {c.precision:.4f} | {c.recall:.4f} | {c.f1:.4f} | {c.support} |"
             for c in metrics.per_class
         ),
-        threshold=calibration.decision.threshold,
-        accepted=calibration.decision.accuracy,
-        coverage=calibration.decision.coverage,
+        decision=_decision(calibration.decision, recipe.decision.accuracy),
         temperature=calibration.temperature,
         **_data(recipe, record),
+    )
+
+
+def _decision(decision: Decision, wanted: float) -> str:
+    if not decision.accuracy >= wanted:
+        return f"No score is right in {wanted:.0%} of the cases on the validation split, so answers are `review`."
+    return (
+        f"On the validation split, scores of at least {decision.threshold:.3f} are right in {decision.accuracy:.2%} of "
+        f"the cases, and {decision.coverage:.2%} of the images reach them: these answers are `accept`, the others "
+        "`review`."
     )
 
 

@@ -15,7 +15,7 @@ from training.config import Recipe, parse_recipe
 from training.data.dataset import decode, load_dataset
 from training.data.samples import Source
 from training.data.sources import open_source
-from training.data.splits import fingerprint
+from training.data.splits import Indices, fingerprint
 from training.errors import InvalidData
 from training.finish import run_graph
 from training.progress import say
@@ -112,13 +112,17 @@ def _test_rows(source: Source, subject: Subject) -> list[int]:
     own = [index for index, sample in enumerate(source.samples) if sample.split == "test"]
     if own:
         return own
-    drawn = load_dataset(source, subject.recipe)
+    everything = list(range(len(source.samples)))
+    try:
+        drawn = load_dataset(source, subject.recipe)
+    except InvalidData:  # too small a folder to be the one that training split
+        return everything
     if drawn.record.fingerprints["test"] == subject.test_sha256:
         return [int(row) for row in drawn.splits.test]
-    return list(range(len(source.samples)))
+    return everything
 
 
-def _targets(source: Source, rows: list[int], labels: tuple[str, ...]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _targets(source: Source, rows: list[int], labels: tuple[str, ...]) -> Indices:
     """The truths as indices of the model's labels, which are matched by name."""
     unknown = sorted(set(source.labels) - set(labels))
     if unknown:

@@ -8,7 +8,7 @@ from models.runtime import Session, open_session
 from training.calibrate import calibrate
 from training.config import Recipe
 from training.data.dataset import Dataset
-from training.data.samples import Split
+from training.data.splits import Indices
 from training.export import Served, export
 from training.fit import make_fabric, predict
 from training.golden import choose_golden, write_golden
@@ -38,7 +38,7 @@ def finish(recipe: Recipe, data: Dataset, run: Run) -> None:
     difference = check_parity(served, session, data.pixels[data.splits.validation[:_PARITY_IMAGES]])
     say(f"exported: {run.graph.stat().st_size / 1e6:.1f} MB, at most {difference:.1g} from torch")
     write_model(run.calibration_file, calibration)
-    probabilities = answers(session, data, "test")
+    probabilities = run_graph(session, data.pixels, data.splits.test)
     write_golden(run.golden, choose_golden(data, probabilities))
     # Last: a run with metrics is a finished one.
     write_model(run.metrics_file, score(probabilities, data.targets[data.splits.test], data.labels, "test"))
@@ -51,12 +51,7 @@ def best_network(recipe: Recipe, data: Dataset, run: Run) -> Network:
     return network.eval()
 
 
-def answers(session: Session, data: Dataset, split: Split) -> Probabilities:
-    """What the graph says of a whole split, in its order."""
-    return run_graph(session, data.pixels, data.splits[split])
-
-
-def run_graph(session: Session, pixels: Pixels, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Probabilities:
+def run_graph(session: Session, pixels: Pixels, rows: Indices) -> Probabilities:
     """Probabilities float32 ``[rows, classes]`` of the ``rows`` of ``pixels``, in batches."""
     starts = range(0, len(rows), _BATCH)
     parts = (session.run(pixels[rows[start : start + _BATCH]]) for start in starts)

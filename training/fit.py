@@ -20,6 +20,7 @@ from training.config import OptimizerSettings, Recipe, ScheduleSettings
 from training.data.augment import Augment, to_unit
 from training.data.dataset import Dataset
 from training.data.samples import Split
+from training.data.splits import Indices
 from training.errors import Diverged
 from training.network import Network, build_network, measure
 from training.progress import bar, say
@@ -67,7 +68,7 @@ def fit(recipe: Recipe, data: Dataset, run: Run) -> list[EpochMetrics]:
     """
     seed_everything(recipe.seed, "network")
     network = build_network(recipe, len(data.labels))
-    measure(network, data.pixels[data.splits.train], recipe)
+    measure(network, data.pixels, data.splits.train, recipe)
     fabric = make_fabric(recipe)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub forgets it
     state = _State(network, build_optimizer(recipe.optimizer, network))
@@ -133,7 +134,7 @@ class _Loop:
             seen += len(targets)
         return loss_sum.item() / seen, correct.item() / seen
 
-    def _batches(self) -> Iterator[NDArray[np.int64]]:
+    def _batches(self) -> Iterator[Indices]:
         """Whole batches of places in the training split; what is left over waits for another epoch's order."""
         order = torch.randperm(self._data.count("train")).numpy()
         size = self._recipe.fit.batch_size
@@ -146,7 +147,7 @@ class _Loop:
         accuracy = (logits.argmax(1) == targets).double().mean().item()
         return functional.cross_entropy(logits, targets).item(), accuracy
 
-    def _load(self, split: Split, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+    def _load(self, split: Split, rows: Indices) -> tuple[Tensor, Tensor]:
         chosen = self._data.splits[split][rows]
         pixels, targets = torch.from_numpy(self._data.pixels[chosen]), torch.from_numpy(self._data.targets[chosen])
         return self._fabric.to_device(pixels), self._fabric.to_device(targets)

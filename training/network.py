@@ -9,6 +9,7 @@ from models.preprocess import Pixels
 from training.architectures.cnn import build_cnn, whiten
 from training.config import Recipe
 from training.data.augment import to_unit
+from training.data.splits import Indices
 from training.seed import generator
 
 # Enough to know means and directions by, and bounded whatever the size of the images: 5,000 of 32 x 32.
@@ -42,9 +43,12 @@ def build_network(recipe: Recipe, classes: int) -> Network:
     return Network(build_cnn(recipe.architecture, recipe.input.shape, classes), recipe.input.channels)
 
 
-def measure(network: Network, pixels: Pixels, recipe: Recipe) -> None:
-    """Set what a network takes from the training images ``pixels`` before training: normalisation and whitening."""
-    images = to_unit(torch.from_numpy(_some(pixels, recipe.input, recipe.seed)))
+def measure(network: Network, pixels: Pixels, rows: Indices, recipe: Recipe) -> None:
+    """Set what a network takes from the training images before training: normalisation and whitening.
+
+    ``pixels`` are uint8 ``[N, height, width, channels]``, ``rows`` those of the training split.
+    """
+    images = to_unit(torch.from_numpy(pixels[_some(rows, recipe.input, recipe.seed)]))
     network.mean.copy_(images.mean((0, 2, 3), keepdim=True))
     # The floor is one grey level: a set of flat images must not be divided by nothing.
     network.std.copy_(images.std((0, 2, 3), keepdim=True).clamp_min(1 / 255))
@@ -52,7 +56,6 @@ def measure(network: Network, pixels: Pixels, recipe: Recipe) -> None:
         whiten(network.body, network.normalise(images))
 
 
-def _some(pixels: Pixels, spec: InputSpec, seed: int) -> Pixels:
-    count = min(len(pixels), max(1, _STATISTICS_PIXELS // (spec.height * spec.width)))
-    chosen = generator(seed, "statistics").permutation(len(pixels))[:count]
-    return pixels[np.sort(chosen)]
+def _some(rows: Indices, spec: InputSpec, seed: int) -> Indices:
+    count = min(len(rows), max(1, _STATISTICS_PIXELS // (spec.height * spec.width)))
+    return rows[np.sort(generator(seed, "statistics").permutation(len(rows))[:count])]

@@ -22,6 +22,7 @@ def publish(run: Run, store: Store, name: str, *, alias: str | None, golden: Pat
     """
     if alias is not None:
         check_alias(alias)  # before anything is published
+    run.recipe()  # before run.json, for the better error
     why = f"trained by the recipe {run.info().recipe_name}"
     manifest = publish_release(store, name, make_release(run, name, golden), who=who, why=why)
     if alias is not None:

@@ -29,6 +29,8 @@ class FolderSource:
             for index, label in enumerate(self.labels)
             for path in _files(folder / label)
         ]
+        if not self.samples:
+            raise InvalidData(f"{root}: its class folders are empty")
         self._refuse_empty_classes()
 
     def read(self, index: int) -> bytes:
@@ -36,28 +38,28 @@ class FolderSource:
         return (self.root / self.samples[index].key).read_bytes()
 
     def _refuse_empty_classes(self) -> None:
-        used = {sample.label for sample in self.samples if sample.split in {"train", None}}
-        empty = [label for index, label in enumerate(self.labels) if index not in used]
-        if empty:
+        learnt = {sample.label for sample in self.samples if sample.split in {"train", None}}
+        empty = [label for index, label in enumerate(self.labels) if index not in learnt]
+        if learnt and empty:
             raise InvalidData(f"{self.root}: no images to learn from in the class {', '.join(empty)}")
 
 
 def _split_folders(root: Path) -> list[tuple[Path, Split | None]]:
-    found: dict[Split, Path] = {}
-    for folder in _folders(root):
-        split = _SPLIT_NAMES.get(folder.name.lower())
-        if split is not None:
-            if split in found:
-                raise InvalidData(f"{root}: both {found[split].name}/ and {folder.name}/ are the {split} split")
-            found[split] = folder
-    if "train" not in found:
-        return [(root, None)]  # then 'test' or 'val' would be classes like any other
-    return [(folder, split) for split, folder in found.items()]
+    """The folders of splits; ``root`` alone where there are none: a class may well be named 'test'."""
+    folders = _folders(root)
+    named = [(folder, _SPLIT_NAMES.get(folder.name.lower())) for folder in folders]
+    found = [(folder, split) for folder, split in named if split is not None]
+    splits = [split for _, split in found]
+    if len(set(splits)) < len(splits):
+        raise InvalidData(f"{root}: more than one of {', '.join(folder.name for folder in folders)} is the same split")
+    if "train" in splits or (found and len(found) == len(folders)):
+        return [(folder, split) for folder, split in found]
+    return [(root, None)]
 
 
 def _labels(folders: list[tuple[Path, Split | None]], root: Path) -> tuple[str, ...]:
     names = {split: [path.name for path in _folders(folder)] for folder, split in folders}
-    labels = names["train"] if "train" in names else names[None]
+    labels = names.get("train") or next(iter(names.values()))
     if len(labels) < 2:
         found = f"only {labels[0]!r}" if labels else "none"
         raise InvalidData(f"{root}: expected two or more class folders with images in them, found {found}")

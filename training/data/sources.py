@@ -2,12 +2,17 @@
 
 from pathlib import Path
 
+from pydantic import TypeAdapter, ValidationError
+
+from models.labels import Labels
 from training.config import DataSettings
 from training.data.arrays import open_cifar10, open_idx
 from training.data.download import fetch
 from training.data.folder import FolderSource
 from training.data.samples import Source
 from training.errors import InvalidData
+
+_LABELS: TypeAdapter[tuple[str, ...]] = TypeAdapter(Labels)
 
 
 def open_source(settings: DataSettings, path: Path | None) -> Source:
@@ -21,6 +26,12 @@ def open_source(settings: DataSettings, path: Path | None) -> Source:
         path = fetch(settings.download)
     if not path.is_dir():
         raise InvalidData(f"{path} is not a folder")
+    source = _open(settings, path)
+    _check_labels(source, path)
+    return source
+
+
+def _open(settings: DataSettings, path: Path) -> Source:
     match settings.kind:
         case "folder":
             return FolderSource(path)
@@ -28,3 +39,13 @@ def open_source(settings: DataSettings, path: Path | None) -> Source:
             return open_cifar10(path)
         case "idx":
             return open_idx(path, settings.labels)
+
+
+def _check_labels(source: Source, path: Path) -> None:
+    """Find out before training, not when it is published, that a name may not be a label."""
+    try:
+        allowed = _LABELS.validate_python(source.labels)
+    except ValidationError as error:
+        raise InvalidData(f"{path}: the class names cannot be labels: {error.errors()[0]['msg']}") from error
+    if allowed != source.labels:
+        raise InvalidData(f"{path}: a class name begins or ends with a space")
