@@ -1,5 +1,6 @@
 """One ONNX graph opened in onnxruntime: pixels in, probabilities out."""
 
+import logging
 from pathlib import Path
 from typing import Literal, cast
 
@@ -18,19 +19,23 @@ _CPU = "CPUExecutionProvider"
 _CUDA = "CUDAExecutionProvider"
 # HEURISTIC picks convolution algorithms at once instead of timing them all for each new batch size.
 _CUDA_OPTIONS = {"cudnn_conv_algo_search": "HEURISTIC", "arena_extend_strategy": "kSameAsRequested"}
+_PROVIDERS = {"cpu": _CPU, "cuda": _CUDA}
 _ERRORS_ONLY = 3
+
+log = logging.getLogger(__name__)
 
 
 class Session:
     """A graph in memory on one device.
 
-    ``threads`` is the number of intra-op threads, 0 for one a core. Raises UnsafeGraph when the graph may not be
-    opened or onnxruntime cannot, DeviceUnavailable when the device is not the one that would run it.
+    ``device`` auto takes CUDA where it really runs, else the CPU. ``threads`` is the number of intra-op threads, 0 for
+    one a core. Raises UnsafeGraph when the graph may not be opened or onnxruntime cannot, DeviceUnavailable when CUDA
+    was asked for and is not what would run.
     """
 
     def __init__(self, graph: bytes, device: Device = "cpu", threads: int = 0) -> None:
         self.opset = inspect_graph(graph)
-        self._session = _open(graph, _choose(device), threads)
+        self._session = _open_auto(graph, threads) if device == "auto" else _open(graph, _PROVIDERS[device], threads)
         self.provider: str = self._session.get_providers()[0]
 
     @property
@@ -71,12 +76,13 @@ def _shape(spec: InputSpec) -> str:
     return ", ".join(map(str, spec.shape))
 
 
-def _choose(device: Device) -> str:
-    if device == "cpu":
-        return _CPU
-    if device == "cuda" or _CUDA in onnxruntime.get_available_providers():
-        return _CUDA
-    return _CPU
+def _open_auto(graph: bytes, threads: int) -> onnxruntime.InferenceSession:
+    if _CUDA in onnxruntime.get_available_providers():
+        try:
+            return _open(graph, _CUDA, threads)
+        except DeviceUnavailable as error:  # the package is there, a driver or a library of CUDA is not
+            log.warning("running on the CPU", extra={"reason": str(error)})
+    return _open(graph, _CPU, threads)
 
 
 def _open(graph: bytes, provider: str, threads: int) -> onnxruntime.InferenceSession:
@@ -87,6 +93,8 @@ def _open(graph: bytes, provider: str, threads: int) -> onnxruntime.InferenceSes
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     providers: list[str | tuple[str, dict[str, str]]] = [_CPU]
     if provider == _CUDA:
+        if _CUDA not in onnxruntime.get_available_providers():
+            raise DeviceUnavailable("onnxruntime was built without CUDA: install the 'gpu' extra instead of 'cpu'")
         onnxruntime.preload_dlls()  # the CUDA libraries that came as wheels
         providers.insert(0, (_CUDA, _CUDA_OPTIONS))
     try:
@@ -96,8 +104,8 @@ def _open(graph: bytes, provider: str, threads: int) -> onnxruntime.InferenceSes
     if session.get_providers()[0] != provider:
         # onnxruntime falls back to the CPU with a warning only; a service asked for CUDA must not.
         raise DeviceUnavailable(
-            f"{provider} is not there: onnxruntime would run on {session.get_providers()[0]}; install the 'gpu' extra "
-            "and a driver, or ask for the device cpu"
+            f"{provider} does not start: onnxruntime would run on {session.get_providers()[0]}; check the driver and "
+            "the CUDA libraries, or ask for the device cpu"
         )
     return session
 
