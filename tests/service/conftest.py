@@ -1,0 +1,95 @@
+"""What the tests of the service start from: stores, settings, an app in the process and a server outside it."""
+
+import json
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models.store import Store
+from service.background import Running, running
+from service.settings import Settings
+from tests.service.support.apps import App, running_app
+from tests.service.support.moods import moody_graph
+from tests.support.bundles import publish_tiny
+
+
+@pytest.fixture(autouse=True)
+def clean_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of the person who runs the tests reaches them."""
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("WHATSIT_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def colours_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store to read: ``tiny`` knows red, green and blue; ``moody`` misbehaves on request."""
+    root = tmp_path_factory.mktemp("colours") / "store"
+    publish_tiny(root)
+    publish_tiny(root, "moody", model=moody_graph())
+    return root
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """A store of the test's own to change, with ``tiny``."""
+    root = tmp_path / "store"
+    publish_tiny(root)
+    return Store(root)
+
+
+@pytest.fixture
+def settings(colours_root: Path) -> Settings:
+    """Those of a service whose default model is ``tiny``."""
+    return Settings(store=colours_root, default_model="tiny", threads=1)
+
+
+@pytest.fixture
+def start(settings: Settings) -> Callable[..., AbstractAsyncContextManager[App]]:
+    """Starts an app in the process, with other settings than the usual where given."""
+
+    def with_settings(**changes: object) -> AbstractAsyncContextManager[App]:
+        return running_app(settings.model_copy(update=changes))
+
+    return with_settings
+
+
+@pytest.fixture
+async def app(settings: Settings) -> AsyncIterator[App]:
+    """The app in the process."""
+    async with running_app(settings) as app:
+        yield app
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A service in a process of its own, and what it logged."""
+
+    running: Running
+    log: Path
+
+    def lines(self, event: str | None = None) -> list[dict[str, Any]]:
+        """The log so far, each line parsed, all of one event when that is given."""
+        lines = [json.loads(line) for line in self.log.read_text(encoding="utf-8").splitlines()]
+        return [line for line in lines if event in {None, line["event"]}]
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, colours_root: Path) -> Iterator[Server]:
+    """One server for all tests that do it no lasting harm; small limits, so that they are reached soon."""
+    log = tmp_path_factory.mktemp("server") / "log"
+    settings = {
+        "store": colours_root,
+        "default_model": "tiny",
+        "threads": 1,
+        "header_timeout_s": 1,
+        "body_timeout_s": 2,
+        "keep_alive_s": 2,
+    }
+    with log.open("wb") as file, running(settings, file.fileno()) as started:
+        yield Server(started, log)
