@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -70,18 +70,22 @@ class Batcher(Generic[Item, Row]):
         """Run what waits, then stop."""
         self._closing = True
         self._arrived.set()
+        self._full.set()  # there is nothing more to wait for
         await self._worker
 
     async def _work(self) -> None:
-        while not (self._closing and not self._waiting):
-            await self._arrived.wait()
-            if self._max_wait and not self._closing:
-                await self._let_it_fill()
-            entries = self._collect()
-            if entries:
-                await self._run_batch(entries)
-            if not self._waiting and not self._closing:
-                self._arrived.clear()
+        try:
+            while not (self._closing and not self._waiting):
+                await self._arrived.wait()
+                if self._max_wait and not self._closing:
+                    await self._let_it_fill()
+                entries = self._collect()
+                if entries:
+                    await self._run_batch(entries)
+                if not self._waiting and not self._closing:
+                    self._arrived.clear()
+        finally:
+            self._abandon(self._waiting)  # empty, unless the worker was killed
 
     async def _let_it_fill(self) -> None:
         self._full.clear()
@@ -111,6 +115,9 @@ class Batcher(Generic[Item, Row]):
             rows = await self._run([entry.item for entry in entries])
             if len(rows) != len(entries):  # a short answer must never become a shifted one
                 raise InferenceFailed(f"{len(entries)} images gave {len(rows)} rows")
+        except asyncio.CancelledError:
+            self._abandon(entries)
+            raise
         except Exception as error:  # noqa: BLE001 - whatever the device raises is answered, and the worker lives on
             await self._bisect(entries, error)
             return
@@ -131,3 +138,9 @@ class Batcher(Generic[Item, Row]):
         for half in (entries[:middle], entries[middle:]):
             if alive := [entry for entry in half if not entry.future.done()]:
                 await self._run_batch(alive)
+
+    def _abandon(self, entries: Iterable[_Entry[Item, Row]]) -> None:
+        """Let nobody wait for a worker that is gone."""
+        for entry in entries:
+            if not entry.future.done():
+                entry.future.set_exception(InferenceFailed("the engine stopped"))

@@ -1,0 +1,211 @@
+"""Batches form, and each caller gets the row of its own item. Items are integers, the device is a fake."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+
+from service.errors import DeadlinePassed, InferenceFailed
+from service.inference.batcher import Batcher, Delivered
+
+POISON = 13
+
+
+class Device:
+    """Answers ``10 * item``; waits at ``gate`` before each run, and cannot take POISON."""
+
+    def __init__(self, *, gated: bool = False) -> None:
+        self.batches: list[list[int]] = []
+        self.gate = asyncio.Semaphore(0) if gated else None
+        self.answers: Callable[[list[int]], Sequence[int]] = lambda items: [10 * item for item in items]
+
+    async def run(self, items: list[int]) -> Sequence[int]:
+        self.batches.append(items)
+        if self.gate is not None:
+            await self.gate.acquire()
+        await asyncio.sleep(0)
+        if POISON in items:
+            raise RuntimeError("the device cannot take 13")
+        return self.answers(items)
+
+
+@asynccontextmanager
+async def batching(
+    device: Device, max_batch: int = 32, max_wait: float = 0.0
+) -> AsyncIterator[Callable[..., "asyncio.Task[Delivered[int]]"]]:
+    """Give a function that submits an item in a task of its own; whatever happens, the batcher ends."""
+    batcher: Batcher[int, int] = Batcher(device.run, max_batch, max_wait)
+
+    def submit(item: int, within: float = 60.0) -> "asyncio.Task[Delivered[int]]":
+        return asyncio.create_task(batcher.submit(item, time.monotonic() + within))
+
+    yield submit
+    if device.gate is not None:
+        for _ in range(1000):
+            device.gate.release()
+    await batcher.close()
+
+
+async def settle() -> None:
+    """Let every task go as far as it can."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_a_lone_item_is_run_at_once() -> None:
+    device = Device()
+    async with batching(device) as submit:
+        delivered = await submit(4)
+    assert (delivered.row, delivered.batch) == (40, 1)
+    assert device.batches == [[4]]
+
+
+async def test_what_waits_while_the_device_is_busy_becomes_one_batch() -> None:
+    device = Device(gated=True)
+    async with batching(device) as submit:
+        first = submit(0)
+        await settle()
+        rest = [submit(item) for item in range(1, 6)]
+        await settle()
+        assert device.batches == [[0]]
+        device.gate.release()
+        device.gate.release()
+        assert [(await task).row for task in (first, *rest)] == [0, 10, 20, 30, 40, 50]
+    assert device.batches == [[0], [1, 2, 3, 4, 5]]
+
+
+async def test_a_batch_is_never_larger_than_the_most() -> None:
+    device = Device(gated=True)
+    async with batching(device, max_batch=4) as submit:
+        tasks = [submit(item) for item in range(11)]
+        for _ in range(3):
+            device.gate.release()
+        assert [(await task).row for task in tasks] == [10 * item for item in range(11)]
+    assert [len(batch) for batch in device.batches] == [4, 4, 3]
+
+
+async def test_delivery_tells_the_size_of_the_batch_and_the_time_in_the_queue() -> None:
+    device = Device(gated=True)
+    async with batching(device) as submit:
+        submit(0)
+        await settle()
+        waiting = [submit(1), submit(2)]
+        await settle()
+        device.gate.release()
+        device.gate.release()
+        delivered = [await task for task in waiting]
+    assert [one.batch for one in delivered] == [2, 2]
+    assert all(one.queue_s > 0 and one.run_s > 0 for one in delivered)
+
+
+async def test_max_wait_lets_a_batch_fill() -> None:
+    device = Device()
+    async with batching(device, max_batch=3, max_wait=30.0) as submit:
+        tasks = [submit(1)]
+        await settle()
+        tasks.append(submit(2))
+        await settle()
+        assert device.batches == []
+        tasks.append(submit(3))
+        assert [(await task).row for task in tasks] == [10, 20, 30]
+    assert device.batches == [[1, 2, 3]]
+
+
+async def test_max_wait_ends_though_the_batch_is_not_full() -> None:
+    device = Device()
+    async with batching(device, max_batch=3, max_wait=0.01) as submit:
+        assert (await submit(1)).row == 10
+    assert device.batches == [[1]]
+
+
+async def test_an_item_whose_caller_left_is_not_run() -> None:
+    device = Device(gated=True)
+    async with batching(device) as submit:
+        submit(0)
+        await settle()
+        left, stayed = submit(1), submit(2)
+        await settle()
+        left.cancel()
+        device.gate.release()
+        device.gate.release()
+        assert (await stayed).row == 20
+    assert device.batches == [[0], [2]]
+
+
+async def test_a_caller_that_leaves_during_the_run_disturbs_nobody() -> None:
+    device = Device(gated=True)
+    async with batching(device) as submit:
+        leaves, stays = submit(1), submit(2)
+        await settle()
+        assert device.batches == [[1, 2]]
+        leaves.cancel()
+        await settle()
+        device.gate.release()
+        assert (await stays).row == 20
+        device.gate.release()
+        assert (await submit(3)).row == 30
+
+
+async def test_an_item_past_its_deadline_is_told_so_and_not_run() -> None:
+    device = Device(gated=True)
+    async with batching(device) as submit:
+        submit(0)
+        await settle()
+        late, early = submit(1, within=-1.0), submit(2)
+        await settle()
+        device.gate.release()
+        device.gate.release()
+        with pytest.raises(DeadlinePassed):
+            await late
+        assert (await early).row == 20
+    assert device.batches == [[0], [2]]
+
+
+async def test_when_all_that_waited_are_gone_the_device_is_left_alone() -> None:
+    device = Device(gated=True)
+    async with batching(device) as submit:
+        submit(0)
+        await settle()
+        gone = [submit(1), submit(2)]
+        await settle()
+        for task in gone:
+            task.cancel()
+        device.gate.release()
+        await settle()
+        assert device.batches == [[0]]
+        device.gate.release()
+        assert (await submit(3)).row == 30
+
+
+async def test_close_runs_what_was_accepted_and_refuses_what_comes_after() -> None:
+    device = Device(gated=True)
+    batcher: Batcher[int, int] = Batcher(device.run, 2)
+    tasks = [asyncio.create_task(batcher.submit(item, time.monotonic() + 60)) for item in range(5)]
+    await settle()
+    closing = asyncio.create_task(batcher.close())
+    await settle()
+    with pytest.raises(InferenceFailed):
+        await batcher.submit(9, time.monotonic() + 60)
+    for _ in range(3):
+        device.gate.release()
+    await closing
+    assert [(await task).row for task in tasks] == [0, 10, 20, 30, 40]
+    assert not batcher.alive
+
+
+async def test_closing_an_idle_batcher_ends_at_once() -> None:
+    batcher: Batcher[int, int] = Batcher(Device().run, 2)
+    await batcher.close()
+    await batcher.close()
+    assert not batcher.alive
+
+
+async def test_closing_does_not_wait_for_a_batch_to_fill() -> None:
+    device = Device()
+    batcher: Batcher[int, int] = Batcher(device.run, 8, max_wait=3600.0)
+    task = asyncio.create_task(batcher.submit(1, time.monotonic() + 60))
+    await settle()
+    await asyncio.wait_for(batcher.close(), 10)
+    assert (await task).row == 10
