@@ -4,18 +4,19 @@ The fixed conversions, the same in training and in serving:
 
 - only the first frame counts; EXIF orientation 1 to 8 is applied; broken EXIF reads as upright;
 - 16 bits a channel become 8 by dropping the low byte (Pillow's own conversion would clip grey to white);
-- transparency, also of palettes, is laid over white; CMYK, palette and 1-bit go through Pillow's conversion.
+- transparency, also of palettes and of one colour, is laid over white;
+- CMYK, palette and 1-bit go through Pillow's conversion; colour profiles are ignored.
 """
 
 import io
-import re
 import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFile
 
 from models.errors import ImageTooLarge, UndecodableImage, UnsupportedFormat
+from models.structure import check_jpeg, check_png
 
 _ORIENTATION_TAG = 0x0112
 _TRANSPOSE = {
@@ -28,12 +29,12 @@ _TRANSPOSE = {
     8: Image.Transpose.ROTATE_90,
 }
 _TURNED = {5, 6, 7, 8}  # orientations that swap width and height
-_SCAN = b"\xff\xda"
-# The next real marker inside entropy-coded data: stuffing (00), restart markers and fill bytes (FF) are none.
-_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+_GREY_STEP = {"L;2": 85, "L;4": 17}  # from grey of 2 and 4 bits to 8
+_STRIP = 256  # rows
 
-# Pillow warns from 89 million pixels on; the limit below refuses more than 50 million before decoding.
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+# What Pillow has to say about strangers' bytes is said by our errors. Its warnings quote those bytes, and Python
+# remembers each text for ever. The one about huge images comes too late: from 89 million pixels on.
+warnings.filterwarnings("ignore", module=r"PIL\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ class Limits:
     max_pixels: int = 50_000_000
     max_side: int = 16_384
     max_jpeg_scans: int = 100
+    max_parts: int = 10_000
+    max_png_compressed: int = 100
 
 
 def sniff(data: bytes) -> str:
@@ -74,15 +77,17 @@ class OpenImage:
             raise ImageTooLarge(f"the image has {len(data):,} bytes; at most {limits.max_bytes:,} are accepted")
         self.format = sniff(data)
         if self.format == "JPEG":
-            _check_scans(data, limits.max_jpeg_scans)
+            check_jpeg(data, limits.max_jpeg_scans, limits.max_parts)
+        elif self.format == "PNG":
+            check_png(data, limits.max_parts, limits.max_png_compressed)
         self._image = _open(data, self.format)
         self.width, self.height = self._image.size
         _check_size(self.width, self.height, limits)
 
     @property
     def upright_size(self) -> tuple[int, int]:
-        """``(width, height)`` after EXIF orientation, as far as the header tells it."""
-        turned = _orientation(self._image) in _TURNED
+        """``(width, height)`` after EXIF orientation; a PNG's may follow its pixels and is not looked for yet."""
+        turned = self.format != "PNG" and _orientation(self._image) in _TURNED
         return (self.height, self.width) if turned else (self.width, self.height)
 
     def decode(self, colour: str, at_least: tuple[int, int] | None = None) -> Image.Image:
@@ -97,6 +102,8 @@ class OpenImage:
             if at_least is not None and self.format == "JPEG":
                 turned = _orientation(image) in _TURNED
                 image.draft(image.mode, at_least[::-1] if turned else at_least)
+            if self.format == "PNG":
+                _scale_key(image)
             image.load()
             return _convert(_upright(image), "RGB" if colour == "rgb" else "L")
         except MemoryError:
@@ -105,11 +112,13 @@ class OpenImage:
             raise UndecodableImage(f"the {self.format} content is broken or cut short") from error
 
 
-def _open(data: bytes, image_format: str) -> Image.Image:
+def _open(data: bytes, image_format: str) -> ImageFile.ImageFile:
     try:
         return Image.open(io.BytesIO(data), formats=(image_format,))
     except Image.DecompressionBombError as error:
         raise ImageTooLarge("the image has too many pixels") from error
+    except MemoryError:
+        raise
     except Exception as error:  # as in decode
         raise UndecodableImage(f"the {image_format} header is broken or cut short") from error
 
@@ -123,28 +132,8 @@ def _check_size(width: int, height: int, limits: Limits) -> None:
         )
 
 
-def _check_scans(data: bytes, limit: int) -> None:
-    """Refuse a JPEG of too many scans: each costs a pass over all pixels, however few bytes it has."""
-    if data.count(_SCAN) <= limit:  # an upper bound of the scans, and nearly always enough
-        return
-    if _count_scans(data) > limit:
-        raise ImageTooLarge(f"the JPEG has more than {limit} scans; save it again as a baseline JPEG")
-
-
-def _count_scans(data: bytes) -> int:
-    """Count the scans by walking the markers, so that scans of an embedded thumbnail do not count."""
-    scans, position = 0, 2
-    while marker := _MARKER.search(data, position):
-        code = data[marker.end() - 1]
-        if code == 0xD9:  # end of image
-            break
-        scans += code == _SCAN[1]
-        length = int.from_bytes(data[marker.end() : marker.end() + 2], "big")
-        position = marker.end() + max(length, 2)
-    return scans
-
-
 def _orientation(image: Image.Image) -> int:
+    # Not of a PNG before its load(): Pillow would decode it in here, and what is broken would go unheard.
     try:
         return int(image.getexif().get(_ORIENTATION_TAG, 1))
     except Exception:  # noqa: BLE001 - broken EXIF, in whatever way, is no reason to refuse readable pixels
@@ -156,11 +145,38 @@ def _upright(image: Image.Image) -> Image.Image:
     return image if transpose is None else image.transpose(transpose)
 
 
+def _scale_key(image: ImageFile.ImageFile) -> None:
+    """Pillow brings the pixels of a PNG to 8 bits, but not the one colour that is transparent."""
+    key = image.info.get("transparency")
+    if key is None or not image.tile:
+        return
+    stored = str(image.tile[0].args)
+    if stored == "RGB;16B":
+        image.info["transparency"] = tuple(value >> 8 for value in key)
+    elif stored in _GREY_STEP:
+        image.info["transparency"] = key * _GREY_STEP[stored]
+
+
 def _convert(image: Image.Image, mode: str) -> Image.Image:
-    if image.mode == "I" or image.mode.startswith("I;16"):
-        image = Image.fromarray((np.asarray(image).astype(np.int32) >> 8).clip(0, 255).astype(np.uint8))
+    if image.mode.startswith("I;16"):
+        image = _eight_bits(image)
     if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
+        image = _over_white(image)
     return image if image.mode == mode else image.convert(mode)
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    grey = np.asarray(image)
+    eight = Image.fromarray((grey >> 8).astype(np.uint8))
+    if "transparency" in image.info:  # one grey of the 65,536
+        eight.putalpha(Image.fromarray((grey != image.info["transparency"]).astype(np.uint8) * 255))
+    return eight
+
+
+def _over_white(image: Image.Image) -> Image.Image:
+    """In strips: Pillow's way for the whole image takes four times its size (764 instead of 400 MB at the limit)."""
+    flat = Image.new("RGB", image.size)
+    for top in range(0, image.height, _STRIP):
+        strip = image.crop((0, top, image.width, min(top + _STRIP, image.height))).convert("RGBA")
+        flat.paste(Image.alpha_composite(Image.new("RGBA", strip.size, "white"), strip), (0, top))
+    return flat
