@@ -9,11 +9,14 @@ from service.errors import Full
 
 _MEMORY_S = 5.0  # how far back the measured rate looks; shorter forgets a pause, longer a change of load
 
+_LEAST = 1e-9
+
 
 class Admission:
     """At most ``capacity`` images inside, and none that would wait longer than ``max_wait`` seconds.
 
-    The rate is measured: images that left, divided by the time in which there were any, over the last seconds.
+    A request that finds nobody inside is let in whatever its size, so that there is none that can never be answered.
+    The rate is measured: images that finished, divided by the time in which there were any, over the last seconds.
     """
 
     def __init__(self, capacity: int, max_wait: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -21,14 +24,14 @@ class Admission:
         self.inside = 0
         self._max_wait = max_wait
         self._clock = clock
-        self._left = 0.0  # images, fading
+        self._finished = 0.0  # images, fading
         self._busy = 0.0  # seconds, fading alike
         self._seen = clock()
 
     @property
     def rate(self) -> float:
-        """Images a second; infinite until one has left."""
-        return self._left / self._busy if self._left and self._busy else math.inf
+        """Images a second; infinite until one has finished."""
+        return self._finished / self._busy if self._finished and self._busy else math.inf
 
     @contextmanager
     def permits(self, images: int) -> Iterator[None]:
@@ -39,25 +42,35 @@ class Admission:
         finally:
             self._give_back(images)
 
+    def finished(self) -> None:
+        """Note that an image was answered, or found wanting.
+
+        One that was given up, by its client or by its deadline, must not look like speed: the slowest model would
+        seem fast as soon as it is overloaded.
+        """
+        self._advance()
+        self._finished += 1
+
     def _take(self, images: int) -> None:
         self._advance()
         wanted = self.inside + images
         room = min(self.capacity, self.rate * self._max_wait)
-        # An image that finds nobody inside is always let in: however slow the model, it can be asked.
         if self.inside and wanted > room:
-            retry_after = 1 if math.isinf(self.rate) else max(1, math.ceil((wanted - room) / self.rate))
-            raise Full(f"{self.inside} images are inside and there is no room for {images} more", retry_after)
+            # Whoever is inside has been answered, or is past the deadline, after max_wait.
+            seconds = min(self._max_wait, (wanted - room) / self.rate)
+            detail = f"{self.inside} images are inside and there is no room for {images} more"
+            raise Full(detail, max(1, math.ceil(seconds)))
         self.inside = wanted
 
     def _give_back(self, images: int) -> None:
         self._advance()
         self.inside -= images
-        self._left += images
 
     def _advance(self) -> None:
         now = self._clock()
         elapsed, self._seen = now - self._seen, now
         if self.inside:  # time in which there was nothing to do says nothing about the rate
             fade = math.exp(-elapsed / _MEMORY_S)
-            self._left *= fade
+            if self._finished:  # never down to zero, which means that nothing was measured
+                self._finished = max(self._finished * fade, _LEAST)
             self._busy = self._busy * fade + elapsed

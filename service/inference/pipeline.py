@@ -1,22 +1,27 @@
 """One image's way: a permit, decoding in a thread, its turn in a batch, the answer."""
 
 import asyncio
+import logging
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 
+import numpy as np
+
 from models.decode import Limits, OpenImage
-from models.errors import WhatsitError
+from models.errors import ImageError
 from models.manifest import InputSpec
 from models.postprocess import Answer, answer
 from models.preprocess import Pixels, preprocess
-from service.errors import Problem, problem_of
+from service.errors import INTERNAL, InferenceFailed, Problem, problem_of
 from service.inference.admission import Admission
 from service.inference.engine import Engine
 from service.observability.metrics import Metrics
 from service.settings import Settings
 from service.uploads.upload import Upload
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,20 +80,45 @@ class Pipeline:
     async def _outcome(self, engine: Engine, upload: Upload, top_k: int, deadline: float) -> Outcome | Problem:
         try:
             return await self._answer(engine, upload, top_k, deadline)
-        except WhatsitError as error:
-            return problem_of(error)
+        except Exception as error:  # noqa: BLE001 - an image fails alone, even where nobody foresaw how
+            return self._failed(error)
+
+    def _failed(self, error: Exception) -> Problem:
+        problem = problem_of(error)
+        self._metrics.errors.labels(problem.type).inc()
+        if problem is INTERNAL:
+            log.error("unexpected error", exc_info=error)
+        return problem
 
     async def _answer(self, engine: Engine, upload: Upload, top_k: int, deadline: float) -> Outcome:
         manifest = engine.manifest
         with self._metrics.image(manifest.name, manifest.version) as measured:
-            started = time.monotonic()
-            loop = asyncio.get_running_loop()
-            image, pixels = await loop.run_in_executor(self._decoders, _decode, upload, manifest.input, self._limits)
-            decoded = time.monotonic()
-            delivered = await engine.infer(pixels, deadline)
-            timing = Timing(decoded - started, delivered.queue_s, delivered.run_s, time.monotonic() - started)
-            measured.succeeded(asdict(timing), delivered.batch)
-        return Outcome(answer(delivered.row, manifest, top_k), image, timing)
+            try:
+                outcome, batch = await self._run(engine, upload, top_k, deadline)
+            except ImageError:
+                self.admission.finished()
+                raise
+            except InferenceFailed as error:
+                self.admission.finished()
+                reason = str(error.__cause__ or error)
+                extra = {"model": manifest.name, "version": manifest.version, "reason": reason}
+                log.error("inference failed", extra=extra)
+                raise
+            self.admission.finished()
+            measured.succeeded(asdict(outcome.timing), batch)
+        return outcome
+
+    async def _run(self, engine: Engine, upload: Upload, top_k: int, deadline: float) -> tuple[Outcome, int]:
+        manifest = engine.manifest
+        started = time.monotonic()
+        loop = asyncio.get_running_loop()
+        image, pixels = await loop.run_in_executor(self._decoders, _decode, upload, manifest.input, self._limits)
+        decoded = time.monotonic()
+        delivered = await engine.infer(pixels, deadline)
+        if not np.isfinite(delivered.row).all():
+            raise InferenceFailed("the model gave something that is not a number for this image")
+        timing = Timing(decoded - started, delivered.queue_s, delivered.run_s, time.monotonic() - started)
+        return Outcome(answer(delivered.row, manifest, top_k), image, timing), delivered.batch
 
 
 def _decode(upload: Upload, spec: InputSpec, limits: Limits) -> tuple[ImageInfo, Pixels]:

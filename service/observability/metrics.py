@@ -5,8 +5,6 @@ from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from service.errors import problem_of
-
 # From a cache hit to a deadline: seconds, each about twice the one before.
 _BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 _BATCHES = (1, 2, 4, 8, 16, 32, 64, 128)
@@ -68,13 +66,10 @@ class Metrics:
 
     @contextmanager
     def image(self, model: str, version: int) -> Iterator[Measured]:
-        """Count one image, ``ok`` when told so, else ``failed``; a problem is counted by its type."""
+        """Count one image, ``ok`` when told so, else ``failed``."""
         measured = Measured(self.stages, self.batches)
         try:
             yield measured
-        except Exception as error:
-            self.errors.labels(problem_of(error).type).inc()
-            raise
         finally:
             self.images.labels(model, str(version), measured.outcome).inc()
 
