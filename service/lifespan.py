@@ -1,6 +1,7 @@
 """What the app starts with and ends with."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -14,6 +15,8 @@ from service.inference.pipeline import Pipeline
 from service.middleware.drain import InFlight
 from service.observability.metrics import Metrics
 from service.settings import Settings
+
+log = logging.getLogger(__name__)
 
 
 def build_services(settings: Settings, metrics: Metrics, in_flight: InFlight) -> Services:
@@ -41,5 +44,5 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 async def _open_default(fleet: Fleet) -> None:
     try:
         await fleet.lease(fleet.default)
-    except WhatsitError:
-        return  # the fleet has logged it, and readiness says so until a later try succeeds
+    except WhatsitError as error:  # readiness says so, and tries again
+        log.error("the default model is not ready", extra={"reason": str(error)})

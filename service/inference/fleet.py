@@ -3,10 +3,12 @@
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
-from models.errors import WhatsitError
+from models.errors import BundleError, DeviceUnavailable, NotFound, WhatsitError
 from models.opening import open_version
 from models.refs import Ref, parse_ref
 from models.store import Resolved, Store
@@ -35,9 +37,10 @@ class Lease:
 class Fleet:
     """Opens the versions of ``store`` and hands out their engines."""
 
-    def __init__(self, store: Store, settings: Settings) -> None:
+    def __init__(self, store: Store, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
         self.store = store
         self._settings = settings
+        self._clock = clock
         self._default: Ref | None = None
         self._opening: dict[_Key, asyncio.Task[Engine]] = {}
         self._failed: dict[_Key, tuple[float, WhatsitError]] = {}
@@ -56,15 +59,16 @@ class Fleet:
         Raises NotFound, or the BundleError or DeviceUnavailable that stopped the version from being opened.
         """
         resolved = self._resolve(ref)
-        return Lease(await self._engine((resolved.name, resolved.version)), resolved)
+        # Shielded: a request that is given up must not stop the opening that others wait for.
+        return Lease(await asyncio.shield(self._engine(resolved)), resolved)
 
     async def ready(self) -> bool:
-        """Whether the default model has answered its golden images and still would."""
+        """Whether the default model has answered its golden images and still would; does not wait for its opening."""
         try:
-            lease = await self.lease(self.default)
+            task = self._engine(self._resolve(self.default))
+            return task.done() and await (await task).healthy()
         except WhatsitError:
             return False
-        return await lease.engine.healthy()
 
     def state(self, name: str, version: int) -> tuple[State, str | None]:
         """What this process makes of a version, and why it refused it."""
@@ -78,41 +82,59 @@ class Fleet:
 
     async def close(self) -> None:
         """Close every engine after what it accepted."""
-        for task in list(self._opening.values()):
-            await (await task).close()
+        opened = await asyncio.gather(*self._opening.values(), return_exceptions=True)
         self._opening.clear()
+        for engine in opened:
+            if isinstance(engine, Engine):
+                await engine.close()
 
     def _resolve(self, ref: Ref) -> Resolved:
-        now = time.monotonic()
+        now = self._clock()
         expires, resolved = self._resolved.get(ref, (0.0, None))
         if resolved is None or expires < now:
             resolved = self.store.resolve(ref)
             self._resolved[ref] = (now + _RESOLVED_FOR_S, resolved)
         return resolved
 
-    async def _engine(self, key: _Key) -> Engine:
+    def _engine(self, resolved: Resolved) -> "asyncio.Task[Engine]":
+        """The task that opens a version, or has; raises what refused it a moment ago."""
+        key = (resolved.name, resolved.version)
         failed_at, error = self._failed.get(key, (0.0, None))
-        if error is not None and time.monotonic() - failed_at < _FAILED_FOR_S:
-            raise error
+        if error is not None and self._clock() - failed_at < _FAILED_FOR_S:
+            raise error.with_traceback(None)  # the frames of every request that met it would be kept with it
         task = self._opening.get(key)
         if task is None:
             task = self._opening[key] = asyncio.create_task(self._open(key))
-        # Shielded: a request that is given up must not stop the opening that others wait for.
-        return await asyncio.shield(task)
+            task.add_done_callback(partial(self._settled, key))
+        return task
+
+    def _settled(self, key: _Key, task: "asyncio.Task[Engine]") -> None:
+        """Forget an opening that failed, so that it can be tried again; it was logged, and perhaps nobody waits."""
+        if task.cancelled() or task.exception() is not None:
+            self._opening.pop(key, None)
 
     async def _open(self, key: _Key) -> Engine:
         name, version = key
         settings = self._settings
         try:
             opened = await asyncio.to_thread(open_version, self.store, name, version, settings.device, settings.threads)
-        except WhatsitError as error:
-            log.error("version refused", extra={"model": name, "version": version, "reason": str(error)})
-            self._failed[key] = (time.monotonic(), error)
-            del self._opening[key]
+        except NotFound:  # removed since it was resolved
             raise
+        except (BundleError, DeviceUnavailable) as error:
+            self._refuse(key, error)
+            raise
+        except Exception as error:  # nobody foresaw it, but it is the version's fault and not the client's
+            log.exception("unexpected error")
+            refusal = BundleError("it cannot be opened; the service's log says why")
+            self._refuse(key, refusal)
+            raise refusal from error
         self._failed.pop(key, None)
         log.info("version opened", extra={"model": name, "version": version, "device": opened.session.device})
         return Engine(opened, settings.max_batch, settings.max_wait_ms / 1000)
+
+    def _refuse(self, key: _Key, error: WhatsitError) -> None:
+        log.error("version refused", extra={"model": key[0], "version": key[1], "reason": str(error)})
+        self._failed[key] = (self._clock(), error)
 
     def _find_default(self) -> Ref:
         if self._settings.default_model is not None:
@@ -122,5 +144,5 @@ class Fleet:
             return Ref("cifar10")
         if len(names) != 1:
             found = ", ".join(names) or "none"
-            raise NotReady(f"set default_model: the store {self.store.root} holds not one model but: {found}")
+            raise NotReady(f"no default model is set, and the store holds not one model but: {found}")
         return Ref(names[0])
