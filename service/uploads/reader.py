@@ -1,5 +1,7 @@
 """Which kind of body a request has, and the images in it."""
 
+import asyncio
+
 from starlette.requests import Request
 
 from service.errors import MalformedRequest, UnsupportedContent
@@ -17,7 +19,7 @@ async def read_image(request: Request, settings: Settings) -> Upload:
     if kind == "multipart/form-data":
         return (await read_multipart(content_type, request.stream(), "file", 1, settings.max_image_bytes))[0]
     if kind == "application/json":
-        return read_json_image(await request.body(), settings.max_json_depth)
+        return await asyncio.to_thread(read_json_image, await request.body(), settings.max_json_depth)
     if kind.startswith("image/") or kind == "application/octet-stream":
         return Upload(None, await _bytes(request))
     raise UnsupportedContent(f"the content type {kind or '(none)'} is not taken; send {_WAYS.format(field='file')}")
@@ -31,7 +33,10 @@ async def read_images(request: Request, settings: Settings) -> list[Upload]:
             content_type, request.stream(), "files", settings.max_images, settings.max_image_bytes
         )
     if kind == "application/json":
-        return read_json_images(await request.body(), settings.max_json_depth, settings.max_images)
+        # In a thread: 200 MB take more than half a second, in which no other request would be served.
+        return await asyncio.to_thread(
+            read_json_images, await request.body(), settings.max_json_depth, settings.max_images
+        )
     if kind.startswith("image/") or kind == "application/octet-stream":
         return [Upload(None, await _bytes(request))]
     raise UnsupportedContent(f"the content type {kind or '(none)'} is not taken; send {_WAYS.format(field='files')}")
