@@ -32,3 +32,5 @@ def configure_logs(level: str) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # Its access log repeats ours without the request's id; its start and stop lines speak for themselves.
     logging.getLogger("uvicorn.access").disabled = True
+    # It warns of each broken body, which our line of that request tells with the request's id.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)

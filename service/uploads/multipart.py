@@ -112,16 +112,14 @@ async def read_multipart(
         "on_headers_finished": collector.on_headers_finished,
         "on_end": collector.on_end,
     }
+    boundary = parse_options_header(content_type)[1].get(b"boundary")
+    if not boundary:
+        raise MalformedRequest("the content type multipart/form-data has no boundary")
     try:
-        _, options = parse_options_header(content_type)
-        parser = MultipartParser(
-            options[b"boundary"], callbacks, max_header_count=_MAX_HEADERS, max_header_size=_MAX_HEADER_BYTES
-        )
+        parser = MultipartParser(boundary, callbacks, max_header_count=_MAX_HEADERS, max_header_size=_MAX_HEADER_BYTES)
         async for chunk in body:
             parser.write(chunk)
         parser.finalize()
-    except KeyError as error:
-        raise MalformedRequest("the content type multipart/form-data has no boundary") from error
     except FormParserError as error:
         raise MalformedRequest("the multipart body is broken") from error
     if not collector.complete:
