@@ -50,10 +50,11 @@ def train(
     """
     _require_torch()
     from training.config import load_recipe
+
+    chosen = load_recipe(recipe, changes or (), epochs)  # before torch is imported: a mistake is told at once
     from training.tables import metrics_table, show
     from training.train import Request, train
 
-    chosen = load_recipe(recipe, changes or (), epochs)
     name = Path(recipe).stem
     run = train(Request(name, chosen, data, output or Path("runs") / name, resume))
     if as_json:

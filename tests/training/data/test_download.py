@@ -1,0 +1,102 @@
+import hashlib
+import http.server
+import io
+import tarfile
+import threading
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from training.data.download import REMOTES, Remote, cache_root, fetch
+from training.errors import DownloadFailed
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """The test says what happened."""
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, Path]]:
+    """A real web server on a folder, and a cache of its own."""
+    monkeypatch.setenv("WHATSIT_CACHE", str(tmp_path / "cache"))
+    folder = tmp_path / "site"
+    folder.mkdir()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", folder
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def md5(data: bytes) -> str:
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+def archive(name: str, content: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as file:
+        member = tarfile.TarInfo(name)
+        member.size = len(content)
+        file.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def test_a_file_is_fetched_once_and_kept(site: tuple[str, Path], tmp_path: Path) -> None:
+    address, folder = site
+    (folder / "x.gz").write_bytes(b"content")
+    remotes = (Remote(f"{address}/x.gz", md5(b"content")),)
+    assert (fetch("set", remotes) / "x.gz").read_bytes() == b"content"
+    (folder / "x.gz").unlink()
+    assert fetch("set", remotes) == tmp_path / "cache" / "set"
+
+
+def test_an_archive_is_unpacked(site: tuple[str, Path]) -> None:
+    address, folder = site
+    data = archive("inner/a.bin", b"abc")
+    (folder / "x.tar.gz").write_bytes(data)
+    found = fetch("set", (Remote(f"{address}/x.tar.gz", md5(data)),))
+    assert [path.name for path in found.iterdir()] == ["inner"]
+    assert (found / "inner" / "a.bin").read_bytes() == b"abc"
+
+
+def test_a_wrong_checksum_leaves_nothing(site: tuple[str, Path], tmp_path: Path) -> None:
+    address, folder = site
+    (folder / "x.gz").write_bytes(b"damaged")
+    with pytest.raises(DownloadFailed, match=f"came with the md5 {md5(b'damaged')}, expected 00"):
+        fetch("set", (Remote(f"{address}/x.gz", "00"),))
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_without_a_network_the_address_and_the_way_out_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WHATSIT_CACHE", str(tmp_path))
+    with pytest.raises(DownloadFailed, match=r"http://127\.0\.0\.1:9/x\.gz cannot be downloaded .*--data DIR"):
+        fetch("set", (Remote("http://127.0.0.1:9/x.gz", "00"),))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_page_that_is_not_there_is_no_data(site: tuple[str, Path]) -> None:
+    with pytest.raises(DownloadFailed, match="404"):
+        fetch("set", (Remote(f"{site[0]}/nothing.gz", "00"),))
+
+
+def test_the_cache_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WHATSIT_CACHE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", "/x")
+    assert cache_root() == Path("/x/whatsit")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", "/home/h")
+    assert cache_root() == Path("/home/h/.cache/whatsit")
+
+
+def test_every_download_has_a_whole_checksum() -> None:
+    for remotes in REMOTES.values():
+        for remote in remotes:
+            assert len(remote.md5) == 32
+            assert remote.url.startswith("http")

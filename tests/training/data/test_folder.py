@@ -1,0 +1,103 @@
+from pathlib import Path
+
+import pytest
+
+from tests.training.support import write_classes
+from training.data.folder import FolderSource
+from training.errors import InvalidData
+
+
+def counts(source: FolderSource) -> dict[str | None, int]:
+    splits = [sample.split for sample in source.samples]
+    return {split: splits.count(split) for split in dict.fromkeys(splits)}
+
+
+def test_class_folders_alone_have_no_split(tmp_path: Path) -> None:
+    source = FolderSource(write_classes(tmp_path, 2))
+    assert source.labels == ("across", "disc", "down")
+    assert counts(source) == {None: 6}
+    assert source.samples[2].key == "disc/000.png"
+    assert source.read(2) == (tmp_path / "disc" / "000.png").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("folders", "splits"),
+    [
+        (("train", "test"), {"test": 3, "train": 3}),
+        (("train", "val", "test"), {"test": 3, "train": 3, "validation": 3}),
+        (("Training", "Valid"), {"train": 3, "validation": 3}),
+        (("train",), {"train": 3}),
+        (("test",), {"test": 3}),
+    ],
+)
+def test_folders_of_splits_are_known_by_their_names(
+    tmp_path: Path, folders: tuple[str, ...], splits: dict[str | None, int]
+) -> None:
+    for folder in folders:
+        write_classes(tmp_path / folder, 1)
+    assert counts(FolderSource(tmp_path)) == splits
+
+
+def test_a_class_may_be_named_test(tmp_path: Path) -> None:
+    write_classes(tmp_path, 1)
+    (tmp_path / "disc").rename(tmp_path / "test")
+    assert FolderSource(tmp_path).labels == ("across", "down", "test")
+
+
+def test_files_deeper_down_count_and_hidden_ones_do_not(tmp_path: Path) -> None:
+    write_classes(tmp_path, 1)
+    write_classes(tmp_path / "disc", 1, classes=["down"])
+    (tmp_path / "disc" / ".DS_Store").write_bytes(b"x")
+    write_classes(tmp_path / ".cache", 1)
+    assert [sample.key for sample in FolderSource(tmp_path).samples] == [
+        "across/000.png",
+        "disc/000.png",
+        "disc/down/000.png",
+        "down/000.png",
+    ]
+
+
+def test_one_class_is_too_few(tmp_path: Path) -> None:
+    with pytest.raises(InvalidData, match="two or more class folders with images in them, found only 'disc'"):
+        FolderSource(write_classes(tmp_path, 1, classes=["disc"]))
+
+
+def test_a_flat_folder_of_images_says_what_is_expected(tmp_path: Path) -> None:
+    write_classes(tmp_path, 1)
+    with pytest.raises(InvalidData, match="two or more class folders"):
+        FolderSource(tmp_path / "disc")
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    write_classes(tmp_path, 1)
+    with pytest.raises(InvalidData, match="is not a folder"):
+        FolderSource(tmp_path / "disc" / "000.png")
+
+
+def test_an_empty_class_is_named(tmp_path: Path) -> None:
+    write_classes(tmp_path / "train", 1)
+    write_classes(tmp_path / "test", 1, classes=["disc"])
+    (tmp_path / "train" / "nothing").mkdir()
+    with pytest.raises(InvalidData, match="no images to learn from in the class nothing"):
+        FolderSource(tmp_path)
+
+
+def test_nothing_but_empty_classes(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    with pytest.raises(InvalidData, match="its class folders are empty"):
+        FolderSource(tmp_path)
+
+
+def test_a_class_of_the_test_split_alone_is_refused(tmp_path: Path) -> None:
+    write_classes(tmp_path / "train", 1, classes=["disc", "down"])
+    write_classes(tmp_path / "test", 1)
+    with pytest.raises(InvalidData, match=r"the test split has classes that train/ does not: across"):
+        FolderSource(tmp_path)
+
+
+def test_two_folders_of_one_split_are_refused(tmp_path: Path) -> None:
+    for folder in ("train", "val", "valid"):
+        write_classes(tmp_path / folder, 1)
+    with pytest.raises(InvalidData, match="more than one of train, val, valid"):
+        FolderSource(tmp_path)

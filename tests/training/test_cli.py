@@ -1,0 +1,89 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from tests.training.support import recipe_file
+from training import cli
+from training.errors import InvalidRecipe, TrainingNotInstalled
+from training.run import Run
+
+app = typer.Typer()
+cli.register(app)
+
+
+def invoke(*arguments: str | Path) -> tuple[int, str]:
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
+    return result.exit_code, result.stdout
+
+
+def test_from_a_folder_to_a_published_version(tmp_path: Path, drawings: Path) -> None:
+    run, store = tmp_path / "run", tmp_path / "store"
+    short = ("--epochs", "1", "--set", "augment.flip=random", "--output", run)
+    code, out = invoke("train", recipe_file(tmp_path), "--data", drawings, *short, "--json")
+    facts = json.loads(out)
+    assert (code, facts["run"], len(facts["epochs"])) == (0, str(run), 1)
+    assert Run(run).recipe().augment.flip == "random"
+
+    code, out = invoke("publish", run, "--name", "shapes", "--alias", "production", "--store", store, "--json")
+    published = json.loads(out)
+    assert (code, published["version"], published["alias"]) == (0, 1, "production")
+    assert Path(published["folder"], "manifest.json").exists()
+
+    code, out = invoke("evaluate", "shapes", "--data", drawings, "--store", store, "--json")
+    measured = json.loads(out)
+    assert code == 0
+    assert measured["metrics"] == facts["test"]
+    assert isinstance(measured["metrics"]["correct"], int)
+
+
+def test_tables_are_for_people(finished: Run, tmp_path: Path) -> None:
+    code, out = invoke("evaluate", finished.folder)
+    assert code == 0
+    assert f"{finished.metrics().correct} of 30 right" in out
+    assert "confusion matrix" in out
+    code, out = invoke("train", recipe_file(tmp_path), "--output", finished.folder, "--resume")
+    assert code == 0
+    assert "whatsit publish" in out
+    code, out = invoke("publish", finished.folder, "--name", "shapes", "--store", tmp_path)
+    assert (code, out.split(":")[0]) == (0, "published shapes@1")
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate", "publish"])
+def test_help_has_an_example(command: str) -> None:
+    code, out = invoke(command, "--help")
+    assert code == 0
+    assert f"Example: whatsit {command} " in " ".join(out.split())
+
+
+@pytest.mark.parametrize(
+    "arguments", [["train"], ["train", "cifar10", "--epochs", "0"], ["publish", "runs/x"], ["evaluate", "a", "b"]]
+)
+def test_wrong_usage_is_exit_code_2(arguments: list[str]) -> None:
+    assert invoke(*arguments)[0] == 2
+
+
+def test_what_fails_is_a_named_error_that_the_command_line_turns_into_one_line(tmp_path: Path) -> None:
+    with pytest.raises(InvalidRecipe, match=r"fit\.epoch"):
+        invoke("train", recipe_file(tmp_path), "--set", "fit.epoch=3")
+    command = [sys.executable, "-m", "service.cli.main", "train", "nonesuch"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | {"COLUMNS": "200"})
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: there is no recipe 'nonesuch'")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_without_torch_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "find_spec", lambda name: None if name == "torch" else object())
+    with pytest.raises(TrainingNotInstalled, match=r"training needs torch: pip install '\.\[training\]'"):
+        invoke("train", "cifar10")
+
+
+def test_help_needs_no_torch() -> None:
+    code = "import sys, training.cli; sys.exit(int('torch' in sys.modules or 'lightning' in sys.modules))"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,71 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.training.support import recipe_file
+from training.config import load_recipe, parse_recipe, recipe_names
+from training.errors import InvalidRecipe
+
+
+def test_every_recipe_of_the_project_is_valid() -> None:
+    names = recipe_names()
+    assert {"cifar10", "cifar10-tutorial", "fashion-mnist", "folder"} <= set(names)
+    for name in names:
+        assert load_recipe(name).description, name
+
+
+def test_a_saved_recipe_comes_back_as_it_was() -> None:
+    recipe = load_recipe("cifar10")
+    assert parse_recipe(recipe.model_dump_json()) == recipe
+
+
+def test_values_are_changed_by_dotted_paths(tmp_path: Path) -> None:
+    changes = ["architecture.blocks.0.channels=24", "augment.flip=random", "optimizer.learning_rate=3", "seed = 8"]
+    recipe = load_recipe(str(recipe_file(tmp_path)), changes, epochs=9)
+    assert recipe.architecture.blocks[0].channels == 24
+    assert recipe.augment.flip == "random"
+    assert recipe.optimizer.learning_rate == 3.0
+    assert (recipe.seed, recipe.fit.epochs) == (8, 9)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ("fit.epoch=3", "fit.epoch"),
+        ("fit.epochs=0", "fit.epochs"),
+        ("fit.epochs='3'", "fit.epochs"),
+        ("data.validation=1.0", "data.validation"),
+        ("augment.translate=16", "augment.translate"),
+        ("architecture.blocks=[]", "architecture.blocks"),
+        ("architecture.blocks.7.channels=3", "architecture.blocks.7"),
+        ("seed.value.deep=1", "seed.value.deep"),
+        ("epochs", "key=value"),
+        ("=3", "key=value"),
+    ],
+)
+def test_a_wrong_change_is_named(tmp_path: Path, change: str, named: str) -> None:
+    with pytest.raises(InvalidRecipe, match=named):
+        load_recipe(str(recipe_file(tmp_path)), [change])
+
+
+def test_an_unknown_recipe_names_those_there_are() -> None:
+    with pytest.raises(InvalidRecipe, match=r"no recipe 'nonesuch'; known are .*cifar10"):
+        load_recipe("nonesuch")
+
+
+def test_what_is_no_toml_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text("a = = 3")
+    with pytest.raises(InvalidRecipe, match=r"bad\.toml is not TOML"):
+        load_recipe(str(path))
+
+
+def test_a_date_is_no_number(tmp_path: Path) -> None:
+    with pytest.raises(InvalidRecipe, match="seed"):
+        load_recipe(str(recipe_file(tmp_path)), ["seed=2024-01-01"])
+
+
+def test_the_json_of_a_recipe_holds_every_default(tmp_path: Path) -> None:
+    content = json.loads(load_recipe(str(recipe_file(tmp_path))).model_dump_json())
+    assert content["schedule"] == {"name": "one-cycle", "warmup": 0.2, "start": 0.1, "end": 0.01}

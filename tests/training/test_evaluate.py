@@ -1,0 +1,87 @@
+import shutil
+from pathlib import Path
+
+import pytest
+
+from models.errors import ModelNotFound
+from models.store import Store
+from tests.training.support import drawing, tiny_recipe, write_classes
+from training.errors import InvalidData, RunUnusable
+from training.evaluate import evaluate, open_subject
+from training.release import publish
+from training.run import Run
+from training.train import Request, train
+
+
+@pytest.fixture(scope="module")
+def store(finished: Run, tmp_path_factory: pytest.TempPathFactory) -> Store:
+    store = Store(tmp_path_factory.mktemp("store"))
+    publish(finished, store, "shapes", alias="production", golden=None, who="tests")
+    return store
+
+
+def test_a_run_is_measured_again_as_training_measured_it(finished: Run, store: Store) -> None:
+    found = evaluate(open_subject(str(finished.folder), store), None)
+    assert found.same_test_split
+    assert found.metrics == finished.metrics()
+
+
+def test_a_published_version_is_measured_through_the_store(finished: Run, store: Store, drawings: Path) -> None:
+    found = evaluate(open_subject("shapes@production", store), drawings)
+    assert (found.subject, found.same_test_split) == ("shapes@1", True)
+    assert found.metrics == finished.metrics()
+
+
+def test_other_data_is_measured_whole_and_said_to_be_other(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_classes(tmp_path, 6, first=3000, classes=["disc", "down"])
+    (tmp_path / "disc" / "broken.png").write_bytes(b"x")
+    found = evaluate(open_subject("shapes", store), tmp_path)
+    assert not found.same_test_split
+    assert (found.metrics.split, found.metrics.images, found.unreadable) == ("other", 12, 1)
+    assert [entry.support for entry in found.metrics.per_class] == [0, 6, 6]  # by name: across is not there
+    assert "not the test split of the training" in capsys.readouterr().err
+
+
+def test_a_handful_of_other_images_is_enough(store: Store, tmp_path: Path) -> None:
+    found = evaluate(open_subject("shapes", store), write_classes(tmp_path, 1, first=3000))
+    assert found.metrics.images == 3
+
+
+def test_a_split_that_training_drew_is_drawn_again(tmp_path: Path) -> None:
+    data = write_classes(tmp_path / "data", 20)
+    run = train(Request("tiny", tiny_recipe(tmp_path, "fit.epochs=1"), data, tmp_path / "run"))
+    found = evaluate(open_subject(str(run.folder), Store(tmp_path)), data)
+    assert found.same_test_split
+    assert found.metrics == run.metrics()
+    (data / "disc" / "000.png").unlink()
+    assert not evaluate(open_subject(str(run.folder), Store(tmp_path)), data).same_test_split
+
+
+def test_a_class_that_the_model_does_not_know_is_refused(store: Store, tmp_path: Path) -> None:
+    write_classes(tmp_path, 2)
+    (tmp_path / "cat").mkdir()
+    drawing("disc", 1).save(tmp_path / "cat" / "1.png")
+    with pytest.raises(InvalidData, match="classes that the model does not know: cat"):
+        evaluate(open_subject("shapes", store), tmp_path)
+
+
+def test_a_folder_of_broken_files_has_nothing_to_measure(store: Store, tmp_path: Path) -> None:
+    for label in ("disc", "down"):
+        (tmp_path / label).mkdir()
+        (tmp_path / label / "x.png").write_bytes(b"x")
+    with pytest.raises(InvalidData, match="no images to evaluate on"):
+        evaluate(open_subject("shapes", store), tmp_path)
+
+
+def test_an_unfinished_run_is_refused(finished: Run, store: Store, tmp_path: Path) -> None:
+    shutil.copytree(finished.folder, tmp_path / "run")
+    (tmp_path / "run" / "metrics.json").unlink()
+    with pytest.raises(RunUnusable, match="the run is not finished"):
+        open_subject(str(tmp_path / "run"), store)
+
+
+def test_an_unknown_model_is_refused(store: Store) -> None:
+    with pytest.raises(ModelNotFound, match="there is no model 'nothing'"):
+        open_subject("nothing", store)

@@ -1,0 +1,135 @@
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.training.support import tiny_recipe
+from training.config import OptimizerSettings, Recipe, ScheduleSettings
+from training.data.dataset import Dataset, load_dataset
+from training.data.folder import FolderSource
+from training.errors import Diverged
+from training.fit import build_optimizer, fit, learning_rate_factor
+from training.network import build_network
+from training.run import EpochMetrics, Run, load_checkpoint
+
+
+@pytest.fixture(scope="module")
+def data(drawings: Path, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    return load_dataset(FolderSource(drawings), tiny_recipe(tmp_path_factory.mktemp("recipe")))
+
+
+def run_in(folder: Path) -> Run:
+    folder.mkdir()
+    return Run(folder)
+
+
+def numbers(history: list[EpochMetrics]) -> list[dict[str, float]]:
+    return [row.model_dump(exclude={"seconds"}) for row in history]
+
+
+def weights(run: Run) -> torch.Tensor:
+    return torch.cat([value.flatten().float() for value in load_checkpoint(run.last)["network"].values()])
+
+
+def test_it_learns(data: Dataset, tmp_path: Path) -> None:
+    history = fit(tiny_recipe(tmp_path, "fit.epochs=6"), data, run_in(tmp_path / "run"))
+    assert [row.epoch for row in history] == [1, 2, 3, 4, 5, 6]
+    assert history[-1].train_loss < history[0].train_loss / 2
+    assert history[-1].validation_accuracy > 0.9
+
+
+def test_the_same_seed_gives_the_same_numbers_and_another_gives_others(data: Dataset, tmp_path: Path) -> None:
+    one = tiny_recipe(tmp_path, "fit.epochs=1")
+    first = fit(one, data, run_in(tmp_path / "a"))
+    assert numbers(fit(one, data, run_in(tmp_path / "b"))) == numbers(first)
+    assert numbers(fit(tiny_recipe(tmp_path, "fit.epochs=1", "seed=4"), data, run_in(tmp_path / "c"))) != numbers(first)
+
+
+def test_a_resumed_run_is_the_uninterrupted_one(data: Dataset, tmp_path: Path) -> None:
+    changes = ["fit.epochs=3", "architecture.head.dropout=0.3", "optimizer.name=adamw", "optimizer.learning_rate=0.01"]
+    recipe = tiny_recipe(tmp_path, *changes)
+    whole, cut = run_in(tmp_path / "whole"), run_in(tmp_path / "cut")
+    history = fit(recipe, data, whole)
+    _stop_after_two(recipe, data, cut)
+    assert len(cut.history()) == 2
+    assert numbers(fit(recipe, data, cut)) == numbers(history)
+    assert torch.equal(weights(whole), weights(cut))
+
+
+def _stop_after_two(recipe: Recipe, data: Dataset, run: Run) -> None:
+    def stop(line: str) -> None:
+        if line.startswith("epoch 2/"):
+            raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("training.fit.say", stop)
+        with pytest.raises(KeyboardInterrupt):
+            fit(recipe, data, run)
+
+
+def test_the_best_checkpoint_is_of_the_least_validation_loss(data: Dataset, tmp_path: Path) -> None:
+    run = run_in(tmp_path / "run")
+    # A rate that is far too high from the second half on makes a later epoch worse than an earlier one.
+    recipe = tiny_recipe(tmp_path, "fit.epochs=6", "schedule.name=constant", "optimizer.learning_rate=0.8")
+    history = fit(recipe, data, run)
+    best = min(history, key=lambda row: row.validation_loss)
+    assert load_checkpoint(run.best)["epoch"] == best.epoch
+    assert load_checkpoint(run.last)["epoch"] == 6
+
+
+def test_patience_ends_a_run_that_no_longer_improves(data: Dataset, tmp_path: Path) -> None:
+    run = run_in(tmp_path / "run")
+    recipe = tiny_recipe(
+        tmp_path, "fit.epochs=40", "fit.patience=2", "schedule.name=constant", "optimizer.learning_rate=1e-12",
+        "augment.flip=none", "architecture.blocks.0.batch_norm=false", "architecture.blocks.1.batch_norm=false",
+    )  # fmt: skip
+    history = fit(recipe, data, run)
+    best = load_checkpoint(run.best)["epoch"]
+    assert len(history) == best + 2 < 40
+    assert fit(recipe, data, run) == history  # nothing is left to do on resume
+
+
+def test_a_loss_that_is_no_number_is_an_error(data: Dataset, tmp_path: Path) -> None:
+    recipe = tiny_recipe(tmp_path, "optimizer.learning_rate=1e30", "schedule.name=constant")
+    with pytest.raises(Diverged, match=r"try a lower optimizer\.learning_rate"):
+        fit(recipe, data, run_in(tmp_path / "run"))
+
+
+def test_fewer_images_than_a_batch_are_one_batch(data: Dataset, tmp_path: Path) -> None:
+    history = fit(tiny_recipe(tmp_path, "fit.batch_size=4096", "fit.epochs=1"), data, run_in(tmp_path / "run"))
+    assert history[0].train_loss > 0
+
+
+def test_a_kill_between_the_two_checkpoints_loses_nothing(data: Dataset, tmp_path: Path) -> None:
+    recipe = tiny_recipe(tmp_path, "fit.epochs=3")
+    run = run_in(tmp_path / "run")
+    _stop_after_two(recipe, data, run)
+    older = run_in(tmp_path / "older")
+    shutil.copytree(run.folder, older.folder, dirs_exist_ok=True)
+    history = fit(recipe, data, run)
+    shutil.copy(run.best, older.best)  # as if killed after writing the best of epoch 3, before the last
+    assert numbers(fit(recipe, data, older)) == numbers(history)
+
+
+def test_vectors_are_not_decayed_and_the_stem_is_not_trained(tmp_path: Path) -> None:
+    network = build_network(tiny_recipe(tmp_path), 3)
+    for name in ("sgd", "adam", "adamw"):
+        optimizer = build_optimizer(OptimizerSettings(name=name, learning_rate=0.1, weight_decay=0.5), network)
+        matrices, vectors = optimizer.param_groups
+        assert (matrices["weight_decay"], vectors["weight_decay"]) == (0.5, 0)
+        assert all(parameter.ndim <= 1 for parameter in vectors["params"])
+        assert len(matrices["params"]) + len(vectors["params"]) == len(list(network.parameters())) - 1
+
+
+def test_the_learning_rate_rises_and_falls() -> None:
+    one_cycle = ScheduleSettings(name="one-cycle", warmup=0.2, start=0.1, end=0.01)
+    course = [learning_rate_factor(one_cycle, step, 101) for step in range(101)]
+    assert course[0] == pytest.approx(0.1)
+    assert max(course) == pytest.approx(1, abs=0.02)
+    assert course[-1] == pytest.approx(0.01)
+    assert course.index(max(course)) in (20, 21)
+    cosine = ScheduleSettings(name="cosine", warmup=0, end=0)
+    assert learning_rate_factor(cosine, 50, 101) == pytest.approx(0.5)
+    assert learning_rate_factor(ScheduleSettings(name="constant"), 3, 10) == 1
+    assert learning_rate_factor(ScheduleSettings(warmup=0.5), 0, 1) == pytest.approx(0.1)  # a run of one step

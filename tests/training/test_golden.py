@@ -1,0 +1,64 @@
+from pathlib import Path
+
+import pytest
+
+from models.golden import GoldenImage
+from training.errors import InvalidData
+from training.golden import read_golden, write_golden
+from training.run import Run
+
+IMAGES = [GoldenImage("a.png", b"1", 'a "quoted" origin \\ CC0'), GoldenImage("b.jpg", b"2", "made here")]
+
+
+def test_one_image_of_each_class_with_its_origin(finished: Run, drawings: Path) -> None:
+    images = read_golden(finished.golden)
+    assert [image.name for image in images] == ["000-across.png", "001-disc.png", "002-down.png"]
+    for image in images:
+        key = image.source.removeprefix(f"{drawings.name}, ")
+        assert (drawings / key).read_bytes() == image.data
+        assert key.startswith("test/")
+
+
+def test_images_come_back_with_their_sources(tmp_path: Path) -> None:
+    write_golden(tmp_path / "golden", IMAGES)
+    assert read_golden(tmp_path / "golden") == IMAGES
+
+
+def test_documents_beside_the_images_do_not_count(tmp_path: Path) -> None:
+    write_golden(tmp_path, IMAGES)
+    (tmp_path / "README.md").write_text("# About")
+    (tmp_path / ".hidden").write_text("x")
+    assert read_golden(tmp_path) == IMAGES
+
+
+def test_without_sources_nothing_is_claimed(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"1")
+    assert read_golden(tmp_path)[0].source == "origin and licence not stated"
+
+
+@pytest.mark.parametrize(
+    ("sources", "reason"),
+    [
+        ("[images]\n'gone.png' = 'CC0'\n", r"names gone\.png, which is not there"),
+        ("[pictures]\n", "a table"),
+        ("= =", "a table"),
+    ],
+)
+def test_sources_that_say_nothing_true_are_refused(tmp_path: Path, sources: str, reason: str) -> None:
+    (tmp_path / "a.png").write_bytes(b"1")
+    (tmp_path / "SOURCES.toml").write_text(sources)
+    with pytest.raises(InvalidData, match=reason):
+        read_golden(tmp_path)
+
+
+def test_a_name_that_no_bundle_takes_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "my cat.png").write_bytes(b"1")
+    with pytest.raises(InvalidData, match=r"rename 'my cat\.png'"):
+        read_golden(tmp_path)
+
+
+def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidData, match="has no images"):
+        read_golden(tmp_path)
+    with pytest.raises(InvalidData, match="is not a folder of golden images"):
+        read_golden(tmp_path / "nowhere")

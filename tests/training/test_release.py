@@ -1,0 +1,77 @@
+from pathlib import Path
+
+import pytest
+
+from models.errors import ImageError, InvalidRef
+from models.opening import open_version
+from models.store import Store
+from tests.support.images import encode
+from tests.training.support import drawing
+from training.card import model_card
+from training.errors import RunUnusable
+from training.release import publish
+from training.run import Run
+
+
+def test_a_published_run_opens_and_says_where_it_is_from(finished: Run, tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    publish(finished, store, "shapes", alias=None, golden=None, who="tests")
+    manifest = open_version(store, "shapes", 1).manifest
+    assert manifest.metrics == finished.metrics()
+    assert manifest.decision == finished.calibration().decision
+    provenance = manifest.provenance
+    assert provenance.recipe == finished.recipe().model_dump(mode="json")
+    assert provenance.data["images"] == {"train": 108, "validation": 12, "test": 30}
+    assert len(provenance.data_fingerprint) == 64
+    assert {"torch", "onnx", "onnxruntime", "numpy", "pillow", "python"} <= provenance.packages.keys()
+    assert provenance.epochs == 3
+    assert provenance.training_seconds > 0
+    assert store.aliases("shapes") == {}
+
+
+def test_an_alias_moves_to_the_new_version(finished: Run, tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for _ in range(2):
+        publish(finished, store, "shapes", alias="production", golden=None, who="tests")
+    assert store.versions("shapes") == [1, 2]
+    assert store.aliases("shapes") == {"production": 2}
+
+
+def test_a_wrong_alias_is_found_before_anything_is_published(finished: Run, tmp_path: Path) -> None:
+    with pytest.raises(InvalidRef):
+        publish(finished, Store(tmp_path), "shapes", alias="12", golden=None, who="tests")
+    assert Store(tmp_path).names() == []
+
+
+def test_golden_images_of_ones_own_take_the_place_of_the_test_splits(finished: Run, tmp_path: Path) -> None:
+    golden = tmp_path / "golden"
+    golden.mkdir()
+    (golden / "mine.jpg").write_bytes(encode(drawing("disc", 5), "JPEG"))
+    (golden / "SOURCES.toml").write_text('[images]\n"mine.jpg" = "drawn by the tests, CC0"\n')
+    store = Store(tmp_path / "store")
+    publish(finished, store, "shapes", alias=None, golden=golden, who="tests")
+    (entry,) = open_version(store, "shapes", 1).golden.images
+    assert (entry.file, entry.source) == ("mine.jpg", "drawn by the tests, CC0")
+
+
+def test_a_golden_file_that_is_no_image_publishes_nothing(finished: Run, tmp_path: Path) -> None:
+    golden = tmp_path / "golden"
+    golden.mkdir()
+    (golden / "notes.txt").write_text("not an image")
+    with pytest.raises(ImageError):
+        publish(finished, Store(tmp_path / "store"), "shapes", alias=None, golden=golden, who="tests")
+    assert Store(tmp_path / "store").names() == []
+
+
+def test_what_is_no_run_cannot_be_published(tmp_path: Path) -> None:
+    with pytest.raises(RunUnusable, match="there is no run"):
+        publish(Run(tmp_path), Store(tmp_path), "shapes", alias=None, golden=None, who="tests")
+
+
+def test_the_card_has_the_numbers(finished: Run) -> None:
+    metrics, card = finished.metrics(), model_card("shapes", finished)
+    assert card.startswith("# shapes\n\nStripes and discs\n")
+    assert f"| accuracy | {metrics.accuracy:.2%} ({metrics.correct:,} right) |" in card
+    assert "108 for train, 12 for validation, 30 for test" in card
+    assert card.count("| 10 |") == 3
+    assert "{" not in card

@@ -1,0 +1,72 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.training.support import tiny_recipe
+from training.errors import RunExists, RunUnusable
+from training.run import EpochMetrics, Run, RunInfo, load_checkpoint, save_checkpoint, write_bytes, write_lines
+
+INFO = RunInfo(recipe_name="tiny", data_path=None, git_commit=None, packages={}, hardware="none")
+
+
+def row(epoch: int, loss: float = 1.0) -> EpochMetrics:
+    return EpochMetrics(
+        epoch=epoch,
+        learning_rate=0.1,
+        train_loss=loss,
+        train_accuracy=0.5,
+        validation_loss=loss,
+        validation_accuracy=0.5,
+        seconds=1,
+    )
+
+
+def test_a_run_keeps_its_recipe(tmp_path: Path) -> None:
+    run, recipe = Run(tmp_path / "deep" / "run"), tiny_recipe(tmp_path)
+    run.begin(recipe, INFO)
+    assert run.recipe() == recipe
+    assert run.info() == INFO
+
+
+def test_a_folder_that_holds_a_run_is_not_begun_again(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    run.begin(tiny_recipe(tmp_path), INFO)
+    with pytest.raises(RunExists, match=r"holds a run already: go on with --resume, or choose another --output"):
+        run.begin(tiny_recipe(tmp_path), INFO)
+
+
+def test_what_is_missing_is_named(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    with pytest.raises(RunUnusable, match="there is no run"):
+        run.recipe()
+    with pytest.raises(RunUnusable, match=r"no metrics\.json: the run is not finished"):
+        run.metrics()
+    with pytest.raises(RunUnusable, match="no epoch of the run is finished"):
+        load_checkpoint(run.last)
+
+
+def test_checkpoints_come_back_and_hold_no_code(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "a.pt", {"weights": {"x": torch.arange(3)}, "history": [row(1).model_dump()]})
+    content = load_checkpoint(tmp_path / "a.pt")
+    assert content["weights"]["x"].tolist() == [0, 1, 2]
+    assert EpochMetrics.model_validate(content["history"][0]) == row(1)
+    torch.save({"code": Path}, tmp_path / "b.pt")
+    with pytest.raises(Exception, match="Weights only load failed"):
+        load_checkpoint(tmp_path / "b.pt")
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write_bytes(path, b"old")
+    (tmp_path / ".file.new").mkdir()  # the new content cannot be written
+    with pytest.raises(IsADirectoryError):
+        write_bytes(path, b"new")
+    assert path.read_bytes() == b"old"
+
+
+def test_the_history_is_one_line_an_epoch(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    write_lines(run.metrics_log, [row(1), row(2, 0.5)])
+    assert len(run.metrics_log.read_text().splitlines()) == 2
+    assert run.history() == [row(1), row(2, 0.5)]

@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+
+from training.scores import calibration_error, score
+
+LABELS = ("a", "b", "c")
+
+
+def rows(*answers: int, sure: float = 0.8) -> np.ndarray:
+    rest = (1 - sure) / 2
+    return np.array([[sure if place == answer else rest for place in range(3)] for answer in answers], np.float32)
+
+
+def test_counts_and_rates_by_hand() -> None:
+    targets = np.array([0, 0, 0, 1, 1, 2])
+    metrics = score(rows(0, 0, 1, 1, 0, 2), targets, LABELS, "test")
+    assert (metrics.images, metrics.correct) == (6, 4)
+    assert metrics.accuracy == pytest.approx(4 / 6)
+    assert metrics.confusion_matrix == ((2, 1, 0), (1, 1, 0), (0, 0, 1))
+    first = metrics.per_class[0]
+    assert (first.precision, first.recall, first.f1, first.support) == pytest.approx((2 / 3, 2 / 3, 2 / 3, 3))
+    assert metrics.macro_f1 == pytest.approx((2 / 3 + 0.5 + 1) / 3)
+    assert metrics.loss == pytest.approx(-(4 * np.log(0.8) + 2 * np.log(0.1)) / 6, abs=1e-6)
+    assert metrics.top5_accuracy == 1
+
+
+def test_a_class_never_answered_and_never_asked_scores_zero() -> None:
+    metrics = score(rows(0, 0), np.array([0, 0]), LABELS, "test")
+    assert metrics.per_class[2].model_dump() == {
+        "label": "c",
+        "precision": 0,
+        "recall": 0,
+        "f1": 0,
+        "support": 0,
+    }
+
+
+def test_the_best_five_are_counted_and_ties_go_to_the_lower_index() -> None:
+    flat = np.full((2, 8), 1 / 8, np.float32)
+    metrics = score(flat, np.array([4, 5]), tuple("abcdefgh"), "test")
+    assert metrics.top5_accuracy == 0.5
+    assert metrics.confusion_matrix[4][0] == 1
+
+
+def test_a_truth_of_probability_zero_costs_much_but_not_infinity() -> None:
+    metrics = score(np.array([[0, 1], [1, 0]], np.float32), np.array([0, 0]), ("a", "b"), "test")
+    assert 50 < metrics.loss < 60
+
+
+def test_calibration_error_is_the_gap_between_score_and_truth() -> None:
+    answers = rows(*[0] * 10)
+    assert calibration_error(answers, np.array([0] * 8 + [1] * 2)) == pytest.approx(0, abs=1e-6)
+    assert calibration_error(answers, np.array([0] * 5 + [1] * 5)) == pytest.approx(0.3, abs=1e-6)
+    assert calibration_error(rows(0, sure=1.0), np.array([0])) == pytest.approx(0)

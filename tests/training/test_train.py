@@ -1,0 +1,80 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.training.support import tiny_recipe, write_classes
+from training.errors import RunExists, RunUnusable
+from training.run import Run
+from training.train import Request, train
+
+
+def numbers(run: Run) -> list[dict[str, float]]:
+    return [row.model_dump(exclude={"seconds"}) for row in run.history()]
+
+
+def test_a_finished_run_has_everything(finished: Run) -> None:
+    assert len(finished.history()) == 3
+    assert finished.metrics().images == 30
+    assert finished.metrics().accuracy > 0.6
+    assert finished.calibration().temperature > 0
+    assert len(list(finished.golden.glob("*.png"))) == 3
+    assert finished.graph.exists()
+
+
+def test_a_second_run_into_the_folder_is_refused(finished: Run, drawings: Path) -> None:
+    with pytest.raises(RunExists, match="--resume"):
+        train(Request("tiny", finished.recipe(), drawings, finished.folder))
+
+
+def test_resuming_a_finished_run_changes_nothing(
+    finished: Run, drawings: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path: path.stat().st_mtime_ns for path in finished.folder.rglob("*")}
+    train(Request("tiny", finished.recipe(), drawings, finished.folder, resume=True))
+    assert "is finished already" in capsys.readouterr().err
+    assert {path: path.stat().st_mtime_ns for path in finished.folder.rglob("*")} == before
+
+
+def test_another_recipe_cannot_take_up_a_run(finished: Run, drawings: Path, tmp_path: Path) -> None:
+    other = tiny_recipe(tmp_path, "seed=99")
+    with pytest.raises(RunUnusable, match="made by another recipe"):
+        train(Request("tiny", other, drawings, finished.folder, resume=True))
+
+
+def test_changed_data_cannot_take_up_a_run(tmp_path: Path) -> None:
+    write_classes(tmp_path / "data", 12)
+    recipe = tiny_recipe(tmp_path, "fit.epochs=1")
+    request = Request("tiny", recipe, tmp_path / "data", tmp_path / "run", resume=True)
+    run = train(request)
+    run.metrics_file.unlink()
+    write_classes(tmp_path / "data", 1, first=50)
+    with pytest.raises(RunUnusable, match="the data has changed since the run began"):
+        train(request)
+
+
+def test_killed_at_any_moment_it_goes_on_to_the_same_end(tmp_path: Path, drawings: Path) -> None:
+    """A real process, killed with SIGKILL in the middle of an epoch, then resumed in this one."""
+    changes = ["fit.epochs=12", "fit.batch_size=8"]
+    recipe = tiny_recipe(tmp_path, *changes)
+    whole = train(Request("tiny", recipe, drawings, tmp_path / "whole"))
+    cut = Run(tmp_path / "cut")
+    arguments = ["train", str(tmp_path / "tiny.toml"), "--data", str(drawings), "--output", str(cut.folder)]
+    arguments += [part for change in changes for part in ("--set", change)]
+    command = [sys.executable, "-c", "from service.cli.main import main; main()", *arguments]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": "2"}) as process:
+        deadline = time.monotonic() + 60
+        while not (cut.metrics_log.exists() and len(cut.history()) >= 2):
+            assert process.poll() is None, "it ended by itself"
+            assert time.monotonic() < deadline, "it does not come on"
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+    assert 2 <= len(cut.history()) < 12
+    assert not cut.metrics_file.exists()
+    train(Request("tiny", recipe, None, cut.folder, resume=True))  # the run knows where its data is
+    assert numbers(cut) == numbers(whole)
+    assert cut.metrics() == whole.metrics()
