@@ -28,13 +28,17 @@ _TRANSPOSE = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_TURNED = {5, 6, 7, 8}  # orientations that swap width and height
+# Orientations that swap width and height; that bring the right side of what is stored to the left; the lower side up.
+_TURNED, _LEFT, _UP = {5, 6, 7, 8}, {2, 3, 6, 7}, {3, 4, 7, 8}
 _GREY_STEP = {"L;2": 85, "L;4": 17}  # from grey of 2 and 4 bits to 8
 _STRIP = 256  # rows
 
 # What Pillow has to say about strangers' bytes is said by our errors. Its warnings quote those bytes, and Python
 # remembers each text for ever. The one about huge images comes too late: from 89 million pixels on.
 warnings.filterwarnings("ignore", module=r"PIL\b")
+
+
+Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,18 @@ def sniff(data: bytes) -> str:
     raise UnsupportedFormat("the content is not a JPEG, PNG, WebP, GIF or BMP image; convert it to one of these")
 
 
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """An upright image in mode RGB or L.
+
+    ``extent`` is the part of it that was in the file, (left, top, right, bottom): 1/8 of 9 columns is 1.125 columns,
+    in an image that has 2.
+    """
+
+    image: Image.Image
+    extent: Box
+
+
 class OpenImage:
     """An accepted image whose header was read and found within limits; its pixels are not decoded yet.
 
@@ -90,7 +106,7 @@ class OpenImage:
         turned = self.format != "PNG" and _orientation(self._image) in _TURNED
         return (self.height, self.width) if turned else (self.width, self.height)
 
-    def decode(self, colour: str, at_least: tuple[int, int] | None = None) -> Image.Image:
+    def decode(self, colour: str, at_least: tuple[int, int] | None = None) -> Decoded:
         """Return the upright image in mode RGB (``colour`` "rgb") or L ("grey").
 
         ``at_least`` is the smallest upright ``(width, height)`` that will do: a JPEG is then decoded at 1/2, 1/4
@@ -98,14 +114,16 @@ class OpenImage:
         Raises UndecodableImage when the content is broken or cut short. Call it once.
         """
         image = self._image
+        size: tuple[float, float] = image.size
         try:
             if at_least is not None and self.format == "JPEG":
-                turned = _orientation(image) in _TURNED
-                image.draft(image.mode, at_least[::-1] if turned else at_least)
-            if self.format == "PNG":
+                size = _reduce(image, at_least)
+            elif self.format == "PNG":
                 _scale_key(image)
             image.load()
-            return _convert(_upright(image), "RGB" if colour == "rgb" else "L")
+            orientation = _orientation(image)
+            upright = image if orientation == 1 else image.transpose(_TRANSPOSE[orientation])
+            return Decoded(_convert(upright, "RGB" if colour == "rgb" else "L"), _extent(upright, size, orientation))
         except MemoryError:
             raise
         except Exception as error:  # Pillow's plugins raise nearly anything on broken content, struct.error included
@@ -135,14 +153,24 @@ def _check_size(width: int, height: int, limits: Limits) -> None:
 def _orientation(image: Image.Image) -> int:
     # Not of a PNG before its load(): Pillow would decode it in here, and what is broken would go unheard.
     try:
-        return int(image.getexif().get(_ORIENTATION_TAG, 1))
+        orientation = image.getexif().get(_ORIENTATION_TAG)
     except Exception:  # noqa: BLE001 - broken EXIF, in whatever way, is no reason to refuse readable pixels
         return 1
+    return orientation if orientation in _TRANSPOSE else 1
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    transpose = _TRANSPOSE.get(_orientation(image))
-    return image if transpose is None else image.transpose(transpose)
+def _reduce(image: ImageFile.ImageFile, at_least: tuple[int, int]) -> tuple[float, float]:
+    """Have a JPEG decoded at a reduced scale; returns its stored size in the new pixels, with the fractions."""
+    width, height = at_least[::-1] if _orientation(image) in _TURNED else at_least
+    drafted = image.draft(image.mode, (width, height))
+    return image.size if drafted is None else drafted[1][2:]
+
+
+def _extent(upright: Image.Image, stored_size: tuple[float, float], orientation: int) -> Box:
+    width, height = stored_size[::-1] if orientation in _TURNED else stored_size
+    left = upright.width - width if orientation in _LEFT else 0.0
+    top = upright.height - height if orientation in _UP else 0.0
+    return (left, top, left + width, top + height)
 
 
 def _scale_key(image: ImageFile.ImageFile) -> None:

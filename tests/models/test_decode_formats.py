@@ -35,7 +35,7 @@ OTHERS = {
 
 
 def pixels(data: bytes, colour: str = "rgb") -> np.ndarray:
-    return np.asarray(OpenImage(data, Limits()).decode(colour)).astype(int)
+    return np.asarray(OpenImage(data, Limits()).decode(colour).image).astype(int)
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -73,7 +73,7 @@ def test_lossless_formats_come_back_exactly(name: str) -> None:
 
 def test_an_rgb_image_is_not_copied() -> None:
     """Pillow's convert would: twice the memory for nothing."""
-    assert isinstance(OpenImage(SAMPLES["BMP"], Limits()).decode("rgb"), BmpImageFile)
+    assert isinstance(OpenImage(SAMPLES["BMP"], Limits()).decode("rgb").image, BmpImageFile)
 
 
 @pytest.mark.parametrize("colour", ["rgb", "grey"])
@@ -149,7 +149,7 @@ def test_a_gif_frame_larger_than_its_canvas_counts_as_the_larger() -> None:
     data[6:10] = b"\x01\x00\x01\x00"  # the canvas; Pillow grows it to the frame
     image = OpenImage(bytes(data), Limits())
     assert (image.width, image.height) == (6, 4)
-    assert (np.asarray(image.decode("rgb")) == (255, 0, 0)).all()
+    assert (np.asarray(image.decode("rgb").image) == (255, 0, 0)).all()
 
 
 def test_progressive_and_baseline_jpegs_are_the_same_image() -> None:

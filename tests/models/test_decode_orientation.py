@@ -16,7 +16,7 @@ EXACT = {"JPEG": {"quality": 95, "subsampling": 0}, "PNG": {}, "WEBP": {"lossles
 
 
 def pixels(data: bytes) -> np.ndarray:
-    return np.asarray(OpenImage(data, Limits()).decode("rgb")).astype(int)
+    return np.asarray(OpenImage(data, Limits()).decode("rgb").image).astype(int)
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)

@@ -14,7 +14,7 @@ from tests.support.images import encode, exif, gradient, photo
 
 
 def pixels(data: bytes, colour: str = "rgb") -> np.ndarray:
-    return np.asarray(OpenImage(data, Limits()).decode(colour))
+    return np.asarray(OpenImage(data, Limits()).decode(colour).image)
 
 
 def transparent(*samples: int) -> bytes:
