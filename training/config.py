@@ -28,12 +28,14 @@ class DataSettings(Strict):
 
     ``validation`` and ``test`` are the shares that are drawn, stratified and seeded, where the data has no such
     split of its own. ``labels`` names the classes of IDX files in rising order of their numbers. ``download`` is the
-    data set that is fetched when no ``--data`` is given.
+    data set that is fetched when no ``--data`` is given. ``licence`` is noted beside every image of the data that is
+    published, as a golden image.
     """
 
     kind: Literal["folder", "cifar10", "idx"]
     download: Literal["cifar10", "fashion-mnist"] | None = None
     labels: tuple[Label, ...] = ()
+    licence: str = ""
     validation: Share = 0.1
     test: Share = 0.15
 

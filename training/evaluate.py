@@ -52,7 +52,7 @@ def open_subject(name: str, store: Store) -> Subject:
     Raises RunUnusable for a run that is not finished, RegistryError or BundleError for a version.
     """
     run = Run(Path(name))
-    if run.recipe_file.exists():
+    if run.exists:
         record, path = run.splits(), run.info().data_path
         run.metrics()  # refuses a run that is not finished
         recipe = run.recipe()

@@ -39,7 +39,7 @@ def finish(recipe: Recipe, data: Dataset, run: Run) -> None:
     say(f"exported: {run.graph.stat().st_size / 1e6:.1f} MB, at most {difference:.1g} from torch")
     write_model(run.calibration_file, calibration)
     probabilities = run_graph(session, data.pixels, data.splits.test)
-    write_golden(run.golden, choose_golden(data, probabilities))
+    write_golden(run.golden, choose_golden(data, probabilities, recipe.data.licence))
     # Last: a run with metrics is a finished one.
     write_model(run.metrics_file, score(probabilities, data.targets[data.splits.test], data.labels, "test"))
 

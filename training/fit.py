@@ -170,9 +170,11 @@ def predict(fabric: Fabric, model: nn.Module, data: Dataset, split: Split) -> ND
 
 
 def make_fabric(recipe: Recipe) -> Fabric:
-    """The device to train on: CUDA or another accelerator with mixed precision where there is one, else the CPU."""
-    mixed = recipe.fit.precision == "auto" and torch.cuda.is_available()
-    return Fabric(accelerator="auto", devices=1, precision="bf16-mixed" if mixed else "32-true")
+    """The device to train on: an accelerator where there is one, with mixed precision on CUDA, else the CPU."""
+    if recipe.fit.precision == "float32" or not torch.cuda.is_available():
+        return Fabric(accelerator="auto", devices=1, precision="32-true")
+    halves = torch.cuda.is_bf16_supported(including_emulation=False)
+    return Fabric(accelerator="cuda", devices=1, precision="bf16-mixed" if halves else "16-mixed")
 
 
 def build_optimizer(settings: OptimizerSettings, network: nn.Module) -> torch.optim.Optimizer:

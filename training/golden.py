@@ -24,7 +24,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _UNSTATED = "origin and licence not stated"
 
 
-def choose_golden(data: Dataset, probabilities: Probabilities) -> list[GoldenImage]:
+def choose_golden(data: Dataset, probabilities: Probabilities, licence: str) -> list[GoldenImage]:
     """One image of each class from the test split, as the source encodes it.
 
     It is the one scored nearest to 0.9: recognised, but not so surely that its probabilities would hide a change.
@@ -40,7 +40,8 @@ def choose_golden(data: Dataset, probabilities: Probabilities) -> list[GoldenIma
         row = int(rows[places[np.abs(probabilities[places, index] - _TELLING_SCORE).argmin()]])
         content = data.source.read(row)
         name = f"{index:03d}-{re.sub(r'[^A-Za-z0-9]+', '-', label).strip('-') or 'class'}.{_SUFFIX[sniff(content)]}"
-        images.append(GoldenImage(name, content, f"{data.source.name}, {data.source.samples[row].key}"))
+        origin = f"{data.source.name}, {data.source.samples[row].key}"
+        images.append(GoldenImage(name, content, f"{origin}; {licence or 'licence not stated'}"))
     return images
 
 

@@ -18,7 +18,7 @@ from models.manifest import Metrics, Strict
 from training.calibrate import Calibration
 from training.config import Recipe, parse_recipe
 from training.data.splits import SplitRecord
-from training.errors import RunExists, RunUnusable
+from training.errors import RunUnusable
 
 
 class EpochMetrics(Strict):
@@ -63,10 +63,13 @@ class Run:
         self.golden = folder / "golden"
         self.cache = folder / "cache"
 
+    @property
+    def exists(self) -> bool:
+        """Whether the folder holds a run, however far it came."""
+        return self.recipe_file.exists()
+
     def begin(self, recipe: Recipe, info: RunInfo) -> None:
-        """Make the folder and save the recipe; raises RunExists when there is a run in it."""
-        if self.recipe_file.exists():
-            raise RunExists(f"{self.folder} holds a run already: go on with --resume, or choose another --output")
+        """Make the folder and save what was asked for, and with what."""
         self.folder.mkdir(parents=True, exist_ok=True)
         write_text(self.info_file, info.model_dump_json(indent=2) + "\n")
         write_text(self.recipe_file, recipe.model_dump_json(indent=2) + "\n")  # last: its presence makes it a run

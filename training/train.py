@@ -8,7 +8,7 @@ from training.config import Recipe
 from training.data.dataset import Dataset, load_dataset
 from training.data.samples import SPLITS
 from training.data.sources import open_source
-from training.errors import RunUnusable
+from training.errors import RunExists, RunUnusable
 from training.finish import finish
 from training.fit import fit
 from training.progress import say
@@ -33,11 +33,15 @@ def train(request: Request) -> Run:
     was made by another recipe or other data, and what the steps raise.
     """
     run = Run(request.output)
-    data_path = _begin(request, run)
+    resumed = _take_up(request, run)
     if run.metrics_file.exists():
         say(f"{run.folder} is finished already")
         return run
-    data = load_dataset(open_source(request.recipe.data, data_path), request.recipe, run.cache)
+    path = request.data_path or resumed
+    data = load_dataset(open_source(request.recipe.data, path), request.recipe, run.cache)
+    # Only now: a mistake in --data must not leave a run behind that is in the way of the next try.
+    if not run.exists:
+        run.begin(request.recipe, _info(request))
     _keep_splits(run, data)
     counts = ", ".join(f"{data.count(split):,} {split}" for split in SPLITS)
     say(f"{data.record.source}: {len(data.labels)} classes; images: {counts}")
@@ -46,20 +50,26 @@ def train(request: Request) -> Run:
     return run
 
 
-def _begin(request: Request, run: Run) -> Path | None:
-    """Start or take up the run; returns where its data is."""
-    if not (request.resume and run.recipe_file.exists()):
-        path = None if request.data_path is None else str(request.data_path.resolve())
-        commit, packages, hardware = environment.git_commit(), environment.packages(), environment.hardware()
-        info = RunInfo(
-            recipe_name=request.name, data_path=path, git_commit=commit, packages=packages, hardware=hardware
-        )
-        run.begin(request.recipe, info)
-        return request.data_path
+def _take_up(request: Request, run: Run) -> Path | None:
+    """Make sure that the run may begin or go on; returns where the data of one that goes on was."""
+    if not run.exists:
+        return None
+    if not request.resume:
+        raise RunExists(f"{run.folder} holds a run already: go on with --resume, or choose another --output")
     if run.recipe() != request.recipe:
         raise RunUnusable(f"{run.folder} was made by another recipe; resume it with the same one and the same --set")
     recorded = run.info().data_path
-    return request.data_path or (None if recorded is None else Path(recorded))
+    return None if recorded is None else Path(recorded)
+
+
+def _info(request: Request) -> RunInfo:
+    return RunInfo(
+        recipe_name=request.name,
+        data_path=None if request.data_path is None else str(request.data_path.resolve()),
+        git_commit=environment.git_commit(),
+        packages=environment.packages(),
+        hardware=environment.hardware(),
+    )
 
 
 def _keep_splits(run: Run, data: Dataset) -> None:

@@ -18,7 +18,7 @@ SIZE = 16
 RECIPE = """
 description = "Stripes and discs"
 seed = 3
-data = { kind = "folder" }
+data = { kind = "folder", licence = "made by the tests" }
 input = { height = 16, width = 16 }
 augment = { flip = "alternating", translate = 1 }
 optimizer = { name = "sgd", learning_rate = 0.2 }

@@ -14,7 +14,8 @@ def test_one_image_of_each_class_with_its_origin(finished: Run, drawings: Path) 
     images = read_golden(finished.golden)
     assert [image.name for image in images] == ["000-across.png", "001-disc.png", "002-down.png"]
     for image in images:
-        key = image.source.removeprefix(f"{drawings.name}, ")
+        key, _, licence = image.source.removeprefix(f"{drawings.name}, ").partition("; ")
+        assert licence == "made by the tests"
         assert (drawings / key).read_bytes() == image.data
         assert key.startswith("test/")
 

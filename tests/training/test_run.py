@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.training.support import tiny_recipe
-from training.errors import RunExists, RunUnusable
+from training.errors import RunUnusable
 from training.run import EpochMetrics, Run, RunInfo, load_checkpoint, save_checkpoint, write_bytes, write_lines
 
 INFO = RunInfo(recipe_name="tiny", data_path=None, git_commit=None, packages={}, hardware="none")
@@ -24,16 +24,11 @@ def row(epoch: int, loss: float = 1.0) -> EpochMetrics:
 
 def test_a_run_keeps_its_recipe(tmp_path: Path) -> None:
     run, recipe = Run(tmp_path / "deep" / "run"), tiny_recipe(tmp_path)
+    assert not run.exists
     run.begin(recipe, INFO)
+    assert run.exists
     assert run.recipe() == recipe
     assert run.info() == INFO
-
-
-def test_a_folder_that_holds_a_run_is_not_begun_again(tmp_path: Path) -> None:
-    run = Run(tmp_path)
-    run.begin(tiny_recipe(tmp_path), INFO)
-    with pytest.raises(RunExists, match=r"holds a run already: go on with --resume, or choose another --output"):
-        run.begin(tiny_recipe(tmp_path), INFO)
 
 
 def test_what_is_missing_is_named(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.training.support import tiny_recipe, write_classes
-from training.errors import RunExists, RunUnusable
+from training.errors import InvalidData, RunExists, RunUnusable
 from training.run import Run
 from training.train import Request, train
 
@@ -29,6 +29,13 @@ def test_a_finished_run_has_everything(finished: Run) -> None:
 def test_a_second_run_into_the_folder_is_refused(finished: Run, drawings: Path) -> None:
     with pytest.raises(RunExists, match="--resume"):
         train(Request("tiny", finished.recipe(), drawings, finished.folder))
+
+
+def test_a_mistake_in_the_data_leaves_nothing_in_the_way(tmp_path: Path) -> None:
+    recipe = tiny_recipe(tmp_path)
+    with pytest.raises(InvalidData):
+        train(Request("tiny", recipe, tmp_path / "nowhere", tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
 
 
 def test_resuming_a_finished_run_changes_nothing(
