@@ -102,9 +102,10 @@ class _Loop:
         began = time.monotonic()
         seed_everything(self._recipe.seed, "epoch", number)
         train_loss, train_accuracy = self._train(number)
-        if not math.isfinite(train_loss):
-            raise Diverged(f"the loss of epoch {number + 1} is {train_loss}: try a lower optimizer.learning_rate")
         loss, accuracy = self._validate()
+        if not (math.isfinite(train_loss) and math.isfinite(loss)):
+            reached = f"{train_loss:.3g} in training and {loss:.3g} in validation"
+            raise Diverged(f"the loss of epoch {number + 1} is {reached}: try a lower optimizer.learning_rate")
         return EpochMetrics(
             epoch=number + 1,
             learning_rate=self._raw_optimizer.param_groups[0]["lr"],

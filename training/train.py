@@ -12,7 +12,7 @@ from training.errors import RunExists, RunUnusable
 from training.finish import finish
 from training.fit import fit
 from training.progress import say
-from training.run import Run, RunInfo, write_text
+from training.run import Run, RunInfo, write_model
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +74,7 @@ def _info(request: Request) -> RunInfo:
 
 def _keep_splits(run: Run, data: Dataset) -> None:
     """Save the splits, or make sure that they are those which the run began with."""
-    text = data.record.model_dump_json(indent=1) + "\n"
     if not run.splits_file.exists():
-        write_text(run.splits_file, text)
-    elif run.read(run.splits_file) != text:
+        write_model(run.splits_file, data.record)
+    elif run.splits() != data.record:
         raise RunUnusable(f"{run.folder}: the data has changed since the run began")
