@@ -47,11 +47,11 @@ class Session:
         """Raise SignatureMismatch unless the graph takes and gives what ``spec`` and ``classes`` say."""
         inputs = [(i.name, i.type, tuple(i.shape[1:])) for i in self._session.get_inputs()]
         outputs = [(o.name, o.type, tuple(o.shape[1:])) for o in self._session.get_outputs()]
-        batches = [value.shape[0] for value in (*self._session.get_inputs(), *self._session.get_outputs())]
         if inputs != [("pixels", "tensor(uint8)", spec.shape)]:
             raise SignatureMismatch(f"the graph takes {inputs}; wanted: pixels, uint8, [N, {_shape(spec)}]")
         if outputs != [("probabilities", "tensor(float)", (classes,))]:
             raise SignatureMismatch(f"the graph gives {outputs}; wanted: probabilities, float32, [N, {classes}]")
+        batches = [value.shape[0] for value in (*self._session.get_inputs(), *self._session.get_outputs())]
         if any(isinstance(batch, int) for batch in batches):
             raise SignatureMismatch("the batch axis of the graph is fixed; export it with a free one")
 
@@ -98,8 +98,12 @@ def _open(graph: bytes, provider: str, threads: int) -> onnxruntime.InferenceSes
         onnxruntime.preload_dlls()  # the CUDA libraries that came as wheels
         providers.insert(0, (_CUDA, _CUDA_OPTIONS))
     try:
-        session = onnxruntime.InferenceSession(graph, options, providers=providers)
+        # Its fallback would go on with the CPU, now or in the middle of serving, and say so on stdout only.
+        session = onnxruntime.InferenceSession(graph, options, providers=providers, enable_fallback=0)
     except Exception as error:  # onnxruntime's errors share no root but Exception
+        if provider == _CUDA:
+            _open(graph, _CPU, threads)  # says so when it is the graph that is broken
+            raise DeviceUnavailable(f"{provider} does not start: {_first_line(error)}") from error
         raise UnsafeGraph(f"onnxruntime cannot open the graph: {_first_line(error)}") from error
     if session.get_providers()[0] != provider:
         # onnxruntime falls back to the CPU with a warning only; a service asked for CUDA must not.
