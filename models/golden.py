@@ -6,13 +6,15 @@ They prove the whole path from bytes to probabilities on the machine, provider a
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
-from models.errors import GoldenMismatch, InvalidManifest
+from models.errors import GoldenMismatch, ImageError, InvalidManifest
 from models.layout import GOLDEN_DIR, GOLDEN_FILE
-from models.manifest import BundlePath, InputSpec, Strict
+from models.manifest import FileName, InputSpec, Strict, first_problem
+from models.postprocess import Probabilities
 from models.preprocess import Pixels, load_pixels
 from models.runtime import Session
 
@@ -20,6 +22,7 @@ from models.runtime import Session
 # of another build may differ by a grey level, seen below 2e-3. Swapped channels or another filter exceed it by far.
 TOLERANCE = 5e-3
 MAX_IMAGES = 1000
+_SUM_TOLERANCE = 1e-2  # half precision adds 1,000 classes up to 1 within 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class GoldenImage:
 class GoldenEntry(Strict):
     """One golden image and the probabilities recorded for it."""
 
-    file: BundlePath
+    file: FileName
     source: str
     probabilities: tuple[float, ...]
 
@@ -45,38 +48,62 @@ class Golden(Strict):
     tolerance: float = Field(gt=0, lt=0.5)
     images: tuple[GoldenEntry, ...] = Field(min_length=1, max_length=MAX_IMAGES)
 
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> Self:
+        files = {entry.file for entry in self.images}
+        if len(files) < len(self.images) or GOLDEN_FILE in files:
+            raise ValueError("images: each needs a file name of its own")
+        if len({len(entry.probabilities) for entry in self.images}) > 1:
+            raise ValueError("images: not all have the same number of probabilities")
+        return self
+
 
 def record(session: Session, spec: InputSpec, images: Sequence[GoldenImage], tolerance: float = TOLERANCE) -> Golden:
-    """Run ``images`` one by one and note what comes back; raise ImageError for one that cannot be used."""
-    entries = [
-        GoldenEntry(
-            file=image.name,
-            source=image.source,
-            probabilities=tuple(session.run(load_pixels(image.data, spec)[None])[0].tolist()),
-        )
-        for image in images
-    ]
-    return Golden(tolerance=tolerance, images=tuple(entries))
+    """Run ``images`` one by one and note what comes back.
+
+    Raises ImageError for one that cannot be used, GoldenMismatch when what comes back are no probabilities,
+    InvalidManifest when the names are no file names, or there are no images.
+    """
+    answers = [_run(session, load_pixels(image.data, spec)[None]) for image in images]
+    for image, answer in zip(images, answers, strict=True):
+        # Said so that not-a-number fails as well.
+        if not (len(answer) == 1 and answer.min() >= 0 and abs(answer.sum() - 1) <= _SUM_TOLERANCE):
+            raise GoldenMismatch(f"{image.name}: what the graph gives are no probabilities that add up to 1")
+    try:
+        entries = [
+            GoldenEntry(file=image.name, source=image.source, probabilities=tuple(answer[0].tolist()))
+            for image, answer in zip(images, answers, strict=True)
+        ]
+        return Golden(tolerance=tolerance, images=tuple(entries))
+    except ValidationError as error:
+        raise InvalidManifest(f"golden images: {first_problem(error)}") from error
 
 
 def read(bundle: Path) -> Golden:
     """Read the golden images of the bundle; raise InvalidManifest when they are missing or unreadable."""
     try:
         return Golden.model_validate_json((bundle / GOLDEN_DIR / GOLDEN_FILE).read_bytes())
-    except (OSError, ValidationError) as error:
+    except OSError as error:
         raise InvalidManifest(f"{GOLDEN_DIR}/{GOLDEN_FILE} is missing or unreadable") from error
+    except ValidationError as error:
+        raise InvalidManifest(f"{GOLDEN_DIR}/{GOLDEN_FILE}: {first_problem(error)}") from error
 
 
 def load(bundle: Path, golden: Golden, spec: InputSpec) -> Pixels:
-    """Return the pixels of all golden images, uint8 ``[N, height, width, channels]``."""
-    folder = bundle / GOLDEN_DIR
-    return np.stack([load_pixels((folder / entry.file).read_bytes(), spec) for entry in golden.images])
+    """Return the pixels of all golden images, uint8 ``[N, height, width, channels]``; raise GoldenMismatch."""
+    pixels = []
+    for entry in golden.images:
+        try:
+            pixels.append(load_pixels((bundle / GOLDEN_DIR / entry.file).read_bytes(), spec))
+        except (OSError, ImageError) as error:
+            raise GoldenMismatch(f"{entry.file}: the golden image is missing or cannot be used") from error
+    return np.stack(pixels)
 
 
 def replay(session: Session, golden: Golden, pixels: Pixels) -> None:
     """Run the golden images one by one and all at once; raise GoldenMismatch when one does not come back."""
     expected = np.array([entry.probabilities for entry in golden.images], np.float32)
-    for got in (np.concatenate([session.run(row[None]) for row in pixels]), session.run(pixels)):
+    for got in (np.concatenate([_run(session, row[None]) for row in pixels]), _run(session, pixels)):
         if got.shape != expected.shape:
             raise GoldenMismatch(f"golden images give {got.shape}, recorded were {expected.shape}")
         difference = np.abs(got - expected).max(axis=1)
@@ -86,3 +113,11 @@ def replay(session: Session, golden: Golden, pixels: Pixels) -> None:
                 f"{golden.images[worst].file}: a probability differs by {difference[worst]:.4g} from the recorded one; "
                 f"at most {golden.tolerance:g} is allowed"
             )
+
+
+def _run(session: Session, pixels: Pixels) -> Probabilities:
+    try:
+        return session.run(pixels)
+    except Exception as error:  # onnxruntime's errors share no root but Exception
+        reason = str(error).partition("\n")[0]
+        raise GoldenMismatch(f"the graph fails on {len(pixels)} golden images: {reason}") from error

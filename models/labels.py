@@ -1,5 +1,6 @@
 """Labels: the names of a model's classes, in the order of its outputs."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,7 @@ def check_labels(labels: tuple[str, ...]) -> tuple[str, ...]:
     """Return ``labels`` when there are at least two and all differ; raise ValueError otherwise."""
     if len(labels) < 2:
         raise ValueError(f"a classifier needs at least two labels, not {len(labels)}")
-    repeated = sorted({label for label in labels if labels.count(label) > 1})
+    repeated = sorted(label for label, times in Counter(labels).items() if times > 1)
     if repeated:
         raise ValueError(f"labels must differ; repeated: {', '.join(repeated)}")
     return labels

@@ -12,7 +12,9 @@ from models.refs import NAME_PATTERN
 Precision = Literal["fp32", "fp16", "int8"]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 # One or more plain names joined by '/': never absolute, never '..', so that it cannot leave the bundle.
-BundlePath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*$")]
+FILE_NAME = "[A-Za-z0-9][A-Za-z0-9._-]*"
+FileName = Annotated[str, StringConstraints(pattern=f"^{FILE_NAME}$")]
+BundlePath = Annotated[str, StringConstraints(pattern=f"^{FILE_NAME}(/{FILE_NAME})*$")]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -140,6 +142,11 @@ def parse_manifest(text: str | bytes) -> Manifest:
     try:
         return Manifest.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "manifest"
-        raise InvalidManifest(f"{where}: {first['msg']}") from error
+        raise InvalidManifest(first_problem(error)) from error
+
+
+def first_problem(error: ValidationError) -> str:
+    """What is wrong with the first field that is, for people."""
+    first = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"]) or "manifest"
+    return f"{where}: {first['msg']}"

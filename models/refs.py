@@ -28,11 +28,21 @@ class Ref:
 
 def check_name(text: str, what: str = "model name") -> str:
     """Return ``text`` when it may name a model; raise InvalidRef otherwise."""
-    if not _NAME.fullmatch(text):
+    if not is_name(text):
         raise InvalidRef(
             f"{text!r} is not a {what}: use 1 to 64 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit"
         )
     return text
+
+
+def is_name(text: str) -> bool:
+    """Whether ``text`` may name a model."""
+    return _NAME.fullmatch(text) is not None
+
+
+def is_version(text: str) -> bool:
+    """Whether ``text`` writes a version."""
+    return _VERSION.fullmatch(text) is not None
 
 
 def check_alias(text: str) -> str:
@@ -44,7 +54,7 @@ def check_alias(text: str) -> str:
 
 def parse_version(text: str) -> int:
     """Return the version that ``text`` writes; raise InvalidRef when it is not a positive integer."""
-    if not _VERSION.fullmatch(text):
+    if not is_version(text):
         raise InvalidRef(f"{text!r} is not a version: versions are positive integers without leading zeros")
     return int(text)
 

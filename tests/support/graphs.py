@@ -95,12 +95,3 @@ def constant_graph(row: Sequence[float], *, height: int = 8, width: int = 8, cha
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
     return _model(graph)
-
-
-def secretly_fixed_graph() -> onnx.ModelProto:
-    """Declares a free batch axis but reshapes to one image inside: it opens, and fails on two images."""
-    model = colour_graph()
-    model.graph.initializer.append(numpy_helper.from_array(np.array([1, 8, 8, 3], np.int64), "one"))
-    model.graph.node.insert(0, helper.make_node("Reshape", ["pixels", "one"], ["reshaped"]))
-    model.graph.node[1].input[0] = "reshaped"
-    return model

@@ -1,0 +1,43 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.manifest import Decision, Manifest
+from models.postprocess import answer
+from tests.support.bundles import publish_tiny
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
+    store: Path = tmp_path_factory.mktemp("postprocess") / "store"
+    return publish_tiny(store, labels=("red", "green", "blue", "white"))
+
+
+def row(*values: float) -> np.ndarray:
+    return np.array(values, np.float32)
+
+
+def test_the_best_come_first(manifest: Manifest) -> None:
+    given = answer(row(0.1, 0.2, 0.65, 0.05), manifest, 3)
+    assert [(p.label, p.index) for p in given.predictions] == [("blue", 2), ("green", 1), ("red", 0)]
+    assert (given.label, given.decision) == ("blue", "accept")
+    assert given.score == pytest.approx(0.65)
+    assert isinstance(given.score, float)
+
+
+def test_ties_go_to_the_lower_index(manifest: Manifest) -> None:
+    assert [p.index for p in answer(row(0.1, 0.4, 0.1, 0.4), manifest, 4).predictions] == [1, 3, 0, 2]
+
+
+@pytest.mark.parametrize(("top_k", "count"), [(1, 1), (4, 4), (5, 4), (1000, 4)])
+def test_top_k_is_at_most_all(manifest: Manifest, top_k: int, count: int) -> None:
+    assert len(answer(row(0.7, 0.1, 0.1, 0.1), manifest, top_k).predictions) == count
+
+
+@pytest.mark.parametrize(
+    ("threshold", "decision"), [(0, "accept"), (0.5, "accept"), (0.500001, "review"), (1, "review")]
+)
+def test_the_decision_at_its_threshold(manifest: Manifest, threshold: float, decision: str) -> None:
+    strict = manifest.model_copy(update={"decision": Decision(threshold=threshold, accuracy=1, coverage=1)})
+    assert answer(row(0.5, 0.25, 0.125, 0.125), strict, 1).decision == decision
