@@ -1,6 +1,7 @@
 """Opening a version: nothing is served, and nothing published, that was not proved here first."""
 
 import hashlib
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,13 +57,15 @@ def open_bundle(bundle: Path, device: Device = "cpu", threads: int = 0) -> Opene
 
 def check_files(bundle: Path, manifest: Manifest) -> None:
     """Raise ChecksumMismatch unless the bundle holds exactly the files of the manifest, unchanged."""
-    found = {str(path.relative_to(bundle)) for path in bundle.rglob("*") if not path.is_dir()} - {MANIFEST}
+    inside = [path for path in bundle.rglob("*") if path.is_symlink() or not path.is_dir()]
+    found = {str(path.relative_to(bundle)) for path in inside} - {MANIFEST}
     for file in sorted(found ^ manifest.files.keys()):
         state = "is missing" if file in manifest.files else "is not in the manifest"
-        raise ChecksumMismatch(f"{file} {state}")
+        raise ChecksumMismatch(f"{file!r} {state}")
+    for path in inside:
+        if not stat.S_ISREG(path.lstat().st_mode):  # reading a pipe would never end
+            raise ChecksumMismatch(f"{path.name} is a link or a device; a bundle holds plain files only")
     for file in manifest.files:
-        if (bundle / file).is_symlink():
-            raise ChecksumMismatch(f"{file} is a link; a bundle holds plain files only")
         _compare(file, sha256_of(bundle / file), manifest)
 
 
