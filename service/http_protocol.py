@@ -5,6 +5,7 @@ line that never ends would be kept in memory, and a connection that never sends 
 """
 
 import asyncio
+import logging
 import uuid
 from typing import Any
 
@@ -12,8 +13,11 @@ from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from service.errors import Problem
+from service.observability.metrics import Metrics
 from service.responses import PROBLEM_TYPE
 from service.settings import Settings
+
+log = logging.getLogger("whatsit.request")
 
 _TOO_LARGE = Problem(431, "headers-too-large", "Headers too large", "the request's headers are larger than accepted")
 _TOO_SLOW = Problem(408, "headers-timeout", "The headers took too long", "the headers did not arrive in time")
@@ -23,20 +27,22 @@ _BROKEN = Problem(400, "malformed-request", "Malformed request", "what arrived i
 class LimitedProtocol(HttpToolsProtocol):
     """One connection; ends it when the headers of a request are too slow or too large.
 
+    What frames the chunks of a body counts like headers: its extensions and trailers may be as endless.
     What comes of a body after its answer, a 413 say, is read and dropped for the time that a body may take: closing at
     once would reset the connection, and the client would never read why.
     """
 
-    def __init__(self, *args: Any, settings: Settings, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, settings: Settings, metrics: Metrics, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._metrics = metrics
         self._max_bytes = settings.max_header_bytes
         self._timeout = settings.header_timeout_s
         self._linger = settings.body_timeout_s
         self._timer: asyncio.TimerHandle | None = None
         self._problem = _BROKEN
-        self._in_headers = True
         self._in_body = False
-        self._seen = 0  # bytes of the headers so far, the unfinished line included
+        self._refused = False
+        self._seen = 0  # bytes since the last that were of a body: headers and framing, unfinished lines included
 
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -52,12 +58,15 @@ class LimitedProtocol(HttpToolsProtocol):
 
     @override
     def data_received(self, data: bytes) -> None:
-        """Count what arrives while headers are awaited, then parse it."""
+        """Count what arrives, and parse it."""
+        if self._refused:
+            return  # what follows is not listened to
+        self._seen += len(data)
         super().data_received(data)
-        if self._in_headers and not self.transport.is_closing():
-            self._seen += len(data)
-            if self._seen > self._max_bytes:
-                self._refuse(_TOO_LARGE)
+        if self._seen > self._max_bytes:
+            self._refuse(_TOO_LARGE)
+        elif self._timer is None and not self._inside() and not self._in_body:
+            self._await_headers()  # empty lines before a request: the parser has not seen it begin
 
     @override
     def on_message_begin(self) -> None:
@@ -69,12 +78,18 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Hand the request over, unless its headers came whole but too large."""
         self._stop_timer()
-        self._in_headers, self._in_body = False, True
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         if size > self._max_bytes:
             self._problem = _TOO_LARGE
             raise ValueError("headers too large")  # stops the parser, which has send_400_response called
         super().on_headers_complete()
+        self._seen, self._in_body = 0, True
+
+    @override
+    def on_body(self, body: bytes) -> None:
+        """Hand a piece of the body over; how much of it there may be is counted elsewhere."""
+        self._seen = 0
+        super().on_body(body)
 
     @override
     def on_message_complete(self) -> None:
@@ -95,9 +110,13 @@ class LimitedProtocol(HttpToolsProtocol):
         """Answer what cannot be parsed in the shape of every error."""
         self._refuse(self._problem)
 
+    def _inside(self) -> bool:
+        """Whether a request is inside that is not answered yet."""
+        return bool(self.cycle) and not self.cycle.response_complete
+
     def _await_headers(self) -> None:
         self._stop_timer()
-        self._in_headers, self._seen, self._problem = True, 0, _BROKEN
+        self._seen, self._problem = 0, _BROKEN
         self._timer = self.loop.call_later(self._timeout, self._refuse, _TOO_SLOW)
 
     def _stop_timer(self) -> None:
@@ -106,9 +125,23 @@ class LimitedProtocol(HttpToolsProtocol):
             self._timer = None
 
     def _refuse(self, problem: Problem) -> None:
-        if self.transport.is_closing():
+        """Take nothing more from this connection, and say why where no other answer is due."""
+        if self._refused or self.transport.is_closing():
             return
-        body = problem.body(uuid.uuid4().hex)
+        self._refused = True
+        self._stop_timer()
+        if self._inside() and not self.cycle.more_body:
+            self.cycle.keep_alive = False  # what came whole is still answered
+        elif self._in_body and (self.pipeline or self.cycle.response_started):
+            self.transport.close()  # anything written here would be taken for another request's answer
+        else:
+            self._answer(problem)
+
+    def _answer(self, problem: Problem) -> None:
+        request_id = uuid.uuid4().hex
+        body = problem.body(request_id)
         head = f"content-type: {PROBLEM_TYPE}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
         self.transport.write(STATUS_LINE[problem.status] + head.encode() + body)
         self.transport.close()
+        self._metrics.errors.labels(problem.type).inc()
+        log.info("request", extra={"id": request_id, "status": problem.status, "problem": problem.type})

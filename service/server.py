@@ -53,11 +53,12 @@ class Server(uvicorn.Server):
 def serve(settings: Settings) -> None:
     """Serve until told to stop."""
     app = create_app(settings)
+    services: Services = app.state.services
     config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
-        http=cast(Any, partial(LimitedProtocol, settings=settings)),
+        http=cast(Any, partial(LimitedProtocol, settings=settings, metrics=services.metrics)),
         ws="none",
         loop="uvloop",
         log_config=None,
@@ -67,4 +68,4 @@ def serve(settings: Settings) -> None:
         timeout_keep_alive=settings.keep_alive_s,
         timeout_graceful_shutdown=settings.shutdown_grace_s,
     )
-    Server(config, app.state.services).run()
+    Server(config, services).run()

@@ -1,20 +1,18 @@
 """What the tests of the service start from: stores, settings, an app in the process and a server outside it."""
 
-import json
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from models.store import Store
-from service.background import Running, running
+from service.background import running
 from service.settings import Settings
 from tests.service.support.apps import App, running_app
 from tests.service.support.moods import moody_graph
+from tests.service.support.process import Server
 from tests.support.bundles import publish_tiny
 
 
@@ -64,19 +62,6 @@ async def app(settings: Settings) -> AsyncIterator[App]:
     """The app in the process."""
     async with running_app(settings) as app:
         yield app
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A service in a process of its own, and what it logged."""
-
-    running: Running
-    log: Path
-
-    def lines(self, event: str | None = None) -> list[dict[str, Any]]:
-        """The log so far, each line parsed, all of one event when that is given."""
-        lines = [json.loads(line) for line in self.log.read_text(encoding="utf-8").splitlines()]
-        return [line for line in lines if event in {None, line["event"]}]
 
 
 @pytest.fixture(scope="session")

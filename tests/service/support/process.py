@@ -1,0 +1,53 @@
+"""A service in a process of its own, and what it says of itself."""
+
+import json
+import time
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+from service.background import HOST, Running
+
+_PATIENCE_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """The process and its log."""
+
+    running: Running
+    log: Path
+
+    def lines(self, event: str | None = None, **members: object) -> list[dict[str, Any]]:
+        """The log so far, each line parsed; only those of ``event`` and with ``members`` where given."""
+        whole = self.log.read_text(encoding="utf-8").rpartition("\n")[0]  # the last line may still be written
+        lines = [json.loads(line) for line in whole.splitlines()]
+        wanted = members if event is None else members | {"event": event}
+        return [line for line in lines if wanted.items() <= line.items()]
+
+    def wait_for_lines(self, event: str | None = None, **members: object) -> list[dict[str, Any]]:
+        """The same, once there is one."""
+        deadline = time.monotonic() + _PATIENCE_S
+        while time.monotonic() < deadline:
+            if found := self.lines(event, **members):
+                return found
+            time.sleep(0.02)
+        raise AssertionError(f"no line {event} {members} in the log: {self.log.read_text(encoding='utf-8')}")
+
+    def metric(self, name: str) -> float:
+        """The value of one sample, written as /metrics writes it; 0 when it is not there."""
+        connection = HTTPConnection(HOST, self.running.port, timeout=_PATIENCE_S)
+        try:
+            connection.request("GET", "/metrics")
+            text = connection.getresponse().read().decode()
+        finally:
+            connection.close()
+        return next((float(line.split()[-1]) for line in text.splitlines() if line.startswith(f"{name} ")), 0.0)
+
+    def wait_for_metric(self, name: str, least: float) -> None:
+        """Return once the sample is at least ``least``."""
+        deadline = time.monotonic() + _PATIENCE_S
+        while self.metric(name) < least:
+            assert time.monotonic() < deadline, f"{name} stayed below {least}"
+            time.sleep(0.02)

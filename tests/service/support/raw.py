@@ -1,0 +1,77 @@
+"""A client on a bare socket, for what well-behaved clients never send."""
+
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from service.background import HOST
+
+_PATIENCE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class RawResponse:
+    """One answer as it came."""
+
+    status_code: int
+    headers: Mapping[str, str]
+    content: bytes
+
+
+class Connection:
+    """One connection, on which anything can be sent."""
+
+    def __init__(self, port: int) -> None:
+        self._socket = socket.create_connection((HOST, port), _PATIENCE_S)
+        self._file = self._socket.makefile("rb")
+
+    def send(self, data: bytes) -> None:
+        """Send as it is; a server that has hung up already is none of the sender's business."""
+        try:
+            self._socket.sendall(data)
+        except (BrokenPipeError, ConnectionResetError):
+            return
+
+    def response(self) -> RawResponse:
+        """Read one answer; raises EOFError when the server closed the connection instead."""
+        status_line = self._file.readline()
+        if not status_line:
+            raise EOFError
+        headers = dict(self._headers())
+        content = self._file.read(int(headers.get("content-length", "0")))
+        return RawResponse(int(status_line.split()[1]), headers, content)
+
+    def closed(self) -> bool:
+        """Whether the server closes the connection, having sent nothing more."""
+        try:
+            return self._file.read(1) == b""
+        except ConnectionResetError:
+            return True
+
+    def close(self) -> None:
+        """Hang up."""
+        self._file.close()
+        self._socket.close()
+
+    def _headers(self) -> Iterator[tuple[str, str]]:
+        while (line := self._file.readline().decode("ascii").strip()) != "":
+            name, _, value = line.partition(":")
+            yield name.lower(), value.strip()
+
+
+@contextmanager
+def connect(port: int) -> Iterator[Connection]:
+    """Open a connection to the server, and close it in the end."""
+    connection = Connection(port)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def request(method: str, path: str, body: bytes = b"", **headers: str) -> bytes:
+    """The bytes of a well-formed request."""
+    given = {"host": "test", "content-length": str(len(body))} | headers
+    lines = [f"{method} {path} HTTP/1.1", *(f"{name.replace('_', '-')}: {value}" for name, value in given.items())]
+    return "\r\n".join([*lines, "", ""]).encode() + body
