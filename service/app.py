@@ -71,7 +71,5 @@ async def _on_disconnect(request: Request, error: Exception) -> Response:
 
 
 def _answer(request: Request, problem: Problem, headers: dict[str, str] | None = None) -> Response:
-    services_metrics: Metrics = request.app.state.services.metrics
-    services_metrics.errors.labels(problem.type).inc()
     request.state.noted["problem"] = problem.type
     return problem_response(problem, request.state.request_id, headers)

@@ -4,7 +4,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 from starlette.types import Scope, Send
 
-from service.errors import Problem, problem_of
+from service.errors import Problem
 
 PROBLEM_TYPE = "application/problem+json"
 
@@ -22,9 +22,10 @@ def problem_response(problem: Problem, request_id: str, headers: dict[str, str] 
     return Response(problem.body(request_id), problem.status, headers, PROBLEM_TYPE)
 
 
-async def send_problem(error: Exception, scope: Scope, send: Send) -> None:
-    """Answer from within a middleware."""
-    response = problem_response(problem_of(error), scope["state"]["request_id"], {"connection": "close"})
+async def send_problem(problem: Problem, scope: Scope, send: Send) -> None:
+    """Answer from within a middleware, as the last answer of the connection."""
+    scope["state"]["noted"]["problem"] = problem.type
+    response = problem_response(problem, scope["state"]["request_id"], {"connection": "close"})
     await response(scope, _no_body, send)
 
 

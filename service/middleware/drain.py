@@ -2,7 +2,7 @@
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.errors import Draining
+from service.errors import Draining, problem_of
 from service.responses import send_problem
 
 _ALWAYS = {"/health/live", "/metrics"}
@@ -28,9 +28,8 @@ class Drain:
         if scope["type"] != "http" or scope["path"] in _ALWAYS:
             await self._app(scope, receive, send)
         elif self._in_flight.draining:
-            await send_problem(
-                Draining("the service is shutting down; ask another replica, or again in a moment"), scope, send
-            )
+            draining = Draining("the service is shutting down; ask another replica, or again in a moment")
+            await send_problem(problem_of(draining), scope, send)
         else:
             self._in_flight.requests += 1
             try:

@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import INTERNAL
 from service.observability.metrics import Metrics
+from service.responses import send_problem
 
 log = logging.getLogger("whatsit.request")
 
@@ -18,7 +19,10 @@ _PROBE_ROUTES = {"/health/live", "/health/ready", "/metrics"}
 
 
 class RequestContext:
-    """Sets ``scope["state"]["request_id"]`` and ``["noted"]``, a dict whose entries join the log line."""
+    """Sets ``scope["state"]["request_id"]`` and ``["noted"]``, a dict whose entries join the log line.
+
+    The entry ``problem``, the type of the one that was answered, is counted as well.
+    """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
@@ -48,8 +52,7 @@ class RequestContext:
             log.exception("unexpected error", extra={"id": request_id})
             if status:
                 raise  # too late for an answer: the server closes the connection, so that the client sees it cut
-            self._metrics.errors.labels(INTERNAL.type).inc()
-            await _send_internal(send_with_id, request_id)
+            await send_problem(INTERNAL, scope, send_with_id)
         finally:
             self._finish(scope, status, time.monotonic() - started)
 
@@ -57,6 +60,9 @@ class RequestContext:
         route = getattr(scope.get("route"), "path", "unmatched")  # a template: paths of strangers would be endless
         self._metrics.requests.labels(scope["method"], route, str(status)).inc()
         self._metrics.request_seconds.labels(route).observe(seconds)
+        noted: dict[str, object] = scope["state"]["noted"]
+        if "problem" in noted:
+            self._metrics.errors.labels(noted["problem"]).inc()
         level = logging.DEBUG if route in _PROBE_ROUTES else logging.INFO
         extra = {
             "id": scope["state"]["request_id"],
@@ -64,7 +70,7 @@ class RequestContext:
             "path": scope["path"],
             "status": status,
             "ms": round(seconds * 1000, 2),
-            **scope["state"]["noted"],
+            **noted,
         }
         log.log(level, "request", extra=extra)
 
@@ -74,9 +80,3 @@ def _client_id(scope: Scope) -> str | None:
         if name == b"x-request-id" and _CLIENT_ID.fullmatch(value):
             return str(value.decode())
     return None
-
-
-async def _send_internal(send: Send, request_id: str) -> None:
-    headers = [(b"content-type", b"application/problem+json")]
-    await send({"type": "http.response.start", "status": INTERNAL.status, "headers": headers})
-    await send({"type": "http.response.body", "body": INTERNAL.body(request_id)})
