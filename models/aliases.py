@@ -28,8 +28,9 @@ def move_alias(
     stands, NotFound when there is no such version, InvalidRef when ``alias`` cannot be one.
     """
     check_alias(alias)
-    store.bundle(name, version)
+    store.versions(name)
     with locked(model_dir(store.root, name)):
+        store.bundle(name, version)  # under the lock: it could be removed a moment before
         before = store.aliases(name).get(alias)
         if expect not in {ANY, before}:
             raise Conflict(f"{name}@{alias} names {_said(before)}, not {_said(expect)}: look again, then decide")
@@ -38,22 +39,43 @@ def move_alias(
 
 
 def rollback(store: Store, name: str, *, who: str, why: str, alias: str = PRODUCTION) -> tuple[int, int]:
-    """Put ``alias`` back to where it was before its last move forward; returns (version left, version now).
+    """Put ``alias`` back to where it was before its last move; returns (version left, version now).
 
-    Raises Conflict when there is nowhere to go back to.
+    A second rollback undoes the move before that one. Raises Conflict when there is nowhere to go back to,
+    NotFound when the version it named was removed.
     """
     store.versions(name)
     folder = model_dir(store.root, name)
     with locked(folder):
         current = store.aliases(name).get(alias)
-        arrivals = [e for e in entries(folder) if e.action == "move" and e.alias == alias and e.after == current]
-        arrivals = [e for e in arrivals if e.before != current]
-        if current is None or not arrivals or arrivals[-1].before is None:
+        past = _past(entries(folder), alias, current)
+        if current is None or not past:
             raise Conflict(f"{name}@{alias} names {_said(current)} and has no earlier version to go back to")
-        back = arrivals[-1].before
+        back = past[-1]
         store.bundle(name, back)
         _set(store, name, Entry(action="rollback", alias=alias, before=current, after=back, who=who, why=why))
     return current, back
+
+
+def _past(log: list[Entry], alias: str, current: int | None) -> list[int]:
+    """The versions that ``alias`` left by moves not rolled back since, the last one last."""
+    stack: list[int] = []
+    before_last = stack
+    for entry in log:
+        if entry.alias != alias or entry.before == entry.after or entry.after is None:
+            continue
+        if entry.before != _top(stack):  # the last line is of a move that did not happen: its writer died
+            stack = before_last
+        if entry.before != _top(stack):  # or the log does not go back so far
+            stack = [] if entry.before is None else [entry.before]
+        before_last = stack
+        stack = stack[:-1] if entry.action == "rollback" else [*stack, entry.after]
+    ended = next((one for one in (stack, before_last) if current == _top(one)), [])
+    return ended[:-1]
+
+
+def _top(stack: list[int]) -> int | None:
+    return stack[-1] if stack else None
 
 
 def _set(store: Store, name: str, entry: Entry) -> None:

@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
+from models.errors import InvalidManifest
 from models.layout import AUDIT_LOG, LOCK
-from models.manifest import Strict
+from models.manifest import Strict, first_problem
 
 
 def _now() -> datetime:
@@ -40,16 +41,27 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def append(folder: Path, entry: Entry) -> None:
-    """Write one line, on the disk when this returns."""
-    with (folder / AUDIT_LOG).open("a", encoding="utf-8") as file:
-        file.write(entry.model_dump_json(exclude_none=True) + "\n")
+    """Write one line, on the disk when this returns; the caller holds the lock."""
+    with (folder / AUDIT_LOG).open("ab") as file:
+        file.truncate(_whole(folder / AUDIT_LOG))
+        file.write(entry.model_dump_json(exclude_none=True).encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())
 
 
 def entries(folder: Path) -> list[Entry]:
-    """All changes, oldest first."""
+    """All changes, oldest first; raises InvalidManifest when a line is none."""
     path = folder / AUDIT_LOG
     if not path.exists():
         return []
-    return [Entry.model_validate_json(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    # Not splitlines: what people write may hold other characters that it takes for the end of a line.
+    lines = path.read_bytes()[: _whole(path)].split(b"\n")[:-1]
+    try:
+        return [Entry.model_validate_json(line) for line in lines]
+    except ValidationError as error:
+        raise InvalidManifest(f"a line of {folder.name}/{AUDIT_LOG} is no entry: {first_problem(error)}") from error
+
+
+def _whole(path: Path) -> int:
+    """The length of the whole lines; after them may stand the beginning of one, whose writer died before it acted."""
+    return path.read_bytes().rfind(b"\n") + 1

@@ -8,10 +8,10 @@ from pathlib import Path
 from pydantic import PositiveInt, TypeAdapter, ValidationError
 
 from models.audit import Entry, append, locked
-from models.errors import AliasNotFound, Conflict, InvalidManifest, InvalidRef, ModelNotFound, VersionNotFound
+from models.errors import AliasNotFound, Conflict, InvalidManifest, ModelNotFound, VersionNotFound
 from models.layout import ALIASES, MANIFEST, UNFINISHED, bundle_dir, model_dir
 from models.manifest import Manifest, parse_manifest
-from models.refs import PRODUCTION, Ref, check_name, parse_version
+from models.refs import PRODUCTION, Ref, is_name, is_version
 
 _ALIASES: TypeAdapter[dict[str, int]] = TypeAdapter(dict[str, PositiveInt])
 
@@ -40,7 +40,7 @@ class Store:
         """All models that have a version, sorted."""
         if not self.root.is_dir():
             return []
-        found = [entry.name for entry in self.root.iterdir() if entry.is_dir() and _is_name(entry.name)]
+        found = [entry.name for entry in self.root.iterdir() if entry.is_dir() and is_name(entry.name)]
         return sorted(name for name in found if self._versions(name))
 
     def versions(self, name: str) -> list[int]:
@@ -57,7 +57,7 @@ class Store:
             return _ALIASES.validate_json((model_dir(self.root, name) / ALIASES).read_bytes())
         except FileNotFoundError:
             return {}
-        except ValidationError as error:
+        except (OSError, ValidationError) as error:
             raise InvalidManifest(f"{name}/{ALIASES} is not a table of aliases and versions") from error
 
     def resolve(self, ref: Ref) -> Resolved:
@@ -108,7 +108,7 @@ class Store:
         folder = model_dir(self.root, name)
         if not folder.is_dir():
             return []
-        return sorted(int(entry.name) for entry in folder.iterdir() if entry.is_dir() and _is_version(entry.name))
+        return sorted(int(entry.name) for entry in folder.iterdir() if entry.is_dir() and is_version(entry.name))
 
 
 def read_manifest(bundle: Path) -> Manifest:
@@ -122,19 +122,3 @@ def read_manifest(bundle: Path) -> Manifest:
 def write_json(path: Path, content: object) -> None:
     """Write indented JSON with a final newline."""
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def _is_name(text: str) -> bool:
-    try:
-        check_name(text)
-    except InvalidRef:
-        return False
-    return True
-
-
-def _is_version(text: str) -> bool:
-    try:
-        parse_version(text)
-    except InvalidRef:
-        return False
-    return True

@@ -1,6 +1,7 @@
 """Published versions for tests: small, real, quick to make, and sure of themselves."""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import onnx
 
@@ -22,9 +23,9 @@ def publish_tiny(
     **changes: object,
 ) -> Manifest:
     """Publish a version that knows colours (see ``graphs.COLOURS``); ``changes`` are those of ``release``."""
-    graph = store_root.parent / f"{name}.onnx"
-    graph.parent.mkdir(parents=True, exist_ok=True)
-    return publish(Store(store_root), name, release(graph, labels, size, **changes), who="tests", why="a test needs it")
+    with TemporaryDirectory() as folder:
+        made = release(Path(folder) / "model.onnx", labels, size, **changes)
+        return publish(Store(store_root), name, made, who="tests", why="a test needs it")
 
 
 def release(graph: Path, labels: tuple[str, ...] = LABELS, size: int = 8, **changes: object) -> Release:
