@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -113,3 +114,19 @@ def test_running_out_of_memory_is_not_blamed_on_the_image(monkeypatch: pytest.Mo
     monkeypatch.setattr(PngImageFile, "load", exhausted)
     with pytest.raises(MemoryError):
         image.decode("rgb")
+
+
+def test_threads_do_not_disturb_each_other() -> None:
+    """The service decodes in several threads; sound and broken images at once must give what they give alone."""
+    broken = {f"broken {name}": data[: len(data) // 2] for name, data in SAMPLES.items()}
+    images = list((SAMPLES | broken).values()) * 4
+    alone = [shown(data) for data in images]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(shown, images)) == alone
+
+
+def shown(data: bytes) -> bytes:
+    try:
+        return load_pixels(data, SPECS[0]).tobytes()
+    except ImageError as error:
+        return str(error).encode()

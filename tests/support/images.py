@@ -71,11 +71,6 @@ def jpeg(image: Image.Image | None = None, **options: object) -> bytes:
     return encode(image or gradient(), "JPEG", **options)
 
 
-def png(image: Image.Image | None = None, **options: object) -> bytes:
-    """A PNG; of the gradient when no image is given."""
-    return encode(image or gradient(), "PNG", **options)
-
-
 def samples() -> dict[str, bytes]:
     """A small sound image of each accepted format, and of each way that JPEG, PNG and WebP are often written."""
     image = gradient()
