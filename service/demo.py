@@ -9,7 +9,7 @@ from rich.table import Table
 from service.background import Running, running
 
 SAMPLES = Path(__file__).parent / "samples"
-_TYPES = {".jpg": "image/jpeg", ".png": "image/png"}
+_TYPES = {".jpg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
 
 
 def main() -> int:
