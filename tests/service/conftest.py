@@ -15,6 +15,8 @@ from tests.service.support.moods import moody_graph
 from tests.service.support.process import Server
 from tests.support.bundles import publish_tiny
 
+Start = Callable[..., AbstractAsyncContextManager[App]]
+
 
 @pytest.fixture(autouse=True)
 def clean_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,7 +50,7 @@ def settings(colours_root: Path) -> Settings:
 
 
 @pytest.fixture
-def start(settings: Settings) -> Callable[..., AbstractAsyncContextManager[App]]:
+def start(settings: Settings) -> Start:
     """Starts an app in the process, with other settings than the usual where given."""
 
     def with_settings(**changes: object) -> AbstractAsyncContextManager[App]:

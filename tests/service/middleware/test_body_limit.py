@@ -1,20 +1,19 @@
 """The bytes of a body are counted while they arrive, whatever was declared, and they have a deadline."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import pytest
 from starlette.types import Message
 
+from tests.service.conftest import Start
 from tests.service.support.apps import App
 from tests.service.support.asgi import GONE, converse, piece
 from tests.service.support.bodies import MULTIPART, files
 from tests.service.support.problems import assert_problem
 from tests.support.images import encode, solid
 
-Start = Callable[..., AbstractAsyncContextManager[App]]
 RED = encode(solid("red"), "PNG")
 PNG: dict[str, Any] = {"content_type": "image/png"}
 FRAMING = 65_536
