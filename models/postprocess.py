@@ -13,7 +13,10 @@ Probabilities = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """One class of the top k; ``index`` is its place in the labels, ``score`` its calibrated probability."""
+    """One class of the top k: its place in the labels, and its calibrated probability to six decimals.
+
+    A float32 holds no more, and digits that mean nothing cost bytes in every answer.
+    """
 
     label: str
     index: int
@@ -33,7 +36,7 @@ class Answer:
 def answer(probabilities: Probabilities, manifest: Manifest, top_k: int) -> Answer:
     """Turn ``probabilities``, float32 ``[classes]``, into the answer; ties go to the lower index."""
     order = np.argsort(-probabilities, kind="stable")[:top_k].tolist()
-    scores = probabilities[order].tolist()
+    scores = [round(score, 6) for score in probabilities[order].tolist()]
     labels = manifest.labels
     predictions = tuple(Prediction(labels[index], index, score) for index, score in zip(order, scores, strict=True))
     best = predictions[0]
