@@ -9,7 +9,6 @@ from models.aliases import move_alias, rollback
 from models.audit import Entry, append, entries, locked
 from models.errors import Conflict, InvalidRef, ModelNotFound, VersionNotFound
 from models.store import Store
-from tests.support.bundles import publish_tiny
 from tests.support.processes import go_together, kill, start, wait_for
 
 WHO = {"who": "me", "why": "to see"}
@@ -42,12 +41,10 @@ for version in cycle((1, 2, 3)):
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    """A model with four versions, of which only the first is whole: aliases do not look inside."""
-    root = tmp_path / "store"
-    publish_tiny(root)
-    for version in ("2", "3", "4"):
-        (root / "tiny" / version).mkdir()
-    return Store(root)
+    """A model with four versions, all empty: aliases do not look inside."""
+    for version in "1234":
+        (tmp_path / "store" / "tiny" / version).mkdir(parents=True)
+    return Store(tmp_path / "store")
 
 
 def production(store: Store) -> int | None:
@@ -113,7 +110,6 @@ def test_every_move_is_in_the_log(store: Store) -> None:
     rollback(store, "tiny", **WHO)
     log = [(one.action, one.alias, one.before, one.after) for one in entries(store.root / "tiny")]
     assert log == [
-        ("publish", None, None, 1),
         ("move", "production", None, 1),
         ("move", "production", 1, 2),
         ("rollback", "production", 2, 1),

@@ -5,10 +5,8 @@ import pytest
 from PIL import Image
 
 from models.decode import Limits, OpenImage
-from models.manifest import InputSpec
-from models.preprocess import load_pixels
 from tests.support import jpeg, png
-from tests.support.images import encode, exif, gradient, oriented, photo
+from tests.support.images import encode, exif, gradient, oriented
 
 ORIENTATIONS = range(1, 9)
 # 4:4:4 and whole blocks, so that turning the stored image only turns the blocks.
@@ -35,16 +33,6 @@ def test_the_upright_size_is_known_before_decoding(image_format: str, orientatio
     image = OpenImage(oriented(gradient((32, 24)), orientation, image_format), Limits())
     assert (image.width, image.height) == ((24, 32) if orientation > 4 else (32, 24))
     assert image.upright_size == (32, 24)
-
-
-@pytest.mark.parametrize("orientation", ORIENTATIONS)
-@pytest.mark.parametrize("resize", ["stretch", "crop", "pad"])
-def test_a_reduced_jpeg_is_upright_as_well(resize: str, orientation: int) -> None:
-    upright = photo(size=(640, 480))
-    spec = InputSpec(height=30, width=50, resize=resize)
-    got = load_pixels(oriented(upright, orientation, "JPEG", **EXACT["JPEG"]), spec).astype(int)
-    expected = load_pixels(encode(upright, "PNG"), spec).astype(int)
-    assert np.abs(got - expected).mean() < 1
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 255, 65535])

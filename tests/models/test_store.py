@@ -1,6 +1,7 @@
 """Finding versions in a folder that people and crashes also write to."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,14 +13,20 @@ from models.store import Resolved, Store, default_root
 from tests.support.bundles import publish_tiny
 
 
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two versions of one model and one of another."""
+    root = tmp_path_factory.mktemp("store") / "store"
+    for name in ("tiny", "tiny", "another"):
+        publish_tiny(root, name)
+    return root
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    """A store with two versions of one model and one of another."""
-    root = tmp_path / "store"
-    publish_tiny(root)
-    publish_tiny(root)
-    publish_tiny(root, "another")
-    return Store(root)
+def store(published: Path, tmp_path: Path) -> Store:
+    """A copy to change."""
+    shutil.copytree(published, tmp_path / "store")
+    return Store(tmp_path / "store")
 
 
 def pretend(store: Store, name: str, *versions: str) -> None:
