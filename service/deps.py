@@ -26,16 +26,17 @@ class Services:
     in_flight: InFlight
 
 
-def _services(request: Request) -> Services:
+# All async: FastAPI would send a plain function through a thread, which costs as much as the rest of its work.
+async def _services(request: Request) -> Services:
     services: Services = request.app.state.services
     return services
 
 
-def _ref(ref: Annotated[str, Path(description="name, name@version or name@alias", examples=["cifar10"])]) -> Ref:
+async def _ref(ref: Annotated[str, Path(description="name, name@version or name@alias", examples=["cifar10"])]) -> Ref:
     return parse_ref(ref)
 
 
-def _default_ref(services: Annotated[Services, Depends(_services)]) -> Ref:
+async def _default_ref(services: Annotated[Services, Depends(_services)]) -> Ref:
     return services.fleet.default
 
 
