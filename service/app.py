@@ -25,6 +25,7 @@ def create_app(settings: Settings) -> FastAPI:
         title="Whatsit",
         summary="Says what is in a picture, and how sure it is.",
         lifespan=lifespan,
+        redirect_slashes=False,  # the redirect would lead to whatever Host the client names
         # Nothing of what passes here is reported anywhere but in the log and under /metrics.
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
