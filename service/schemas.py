@@ -140,14 +140,17 @@ class BatchResponse(BaseModel):
 
 
 class VersionOut(BaseModel):
-    """One version in a list; ``state`` is what this process makes of it, ``reason`` why it refused it."""
+    """One version in a list; ``state`` is what this process makes of it, ``reason`` why it refused it.
+
+    The other members are null when the manifest cannot be read.
+    """
 
     version: int
     state: State
     reason: str | None
-    created_at: datetime
-    classes: int
-    accuracy: float
+    created_at: datetime | None = None
+    classes: int | None = None
+    accuracy: float | None = None
 
 
 class VersionDetail(VersionOut):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from service.responses import PROBLEM_TYPE
 from service.schemas import ProblemOut
 
 # A red 8 x 8 PNG made for this page.
@@ -36,17 +37,25 @@ BATCH_BODY = _body(
     },
 )
 
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": ProblemOut, "description": description}
-    for status, description in {
-        400: "The request is malformed.",
-        404: "No such model, version or alias.",
-        408: "The body did not arrive in time.",
-        413: "Too many bytes, pixels or images.",
-        415: "The content type, or the format of an image, is not accepted.",
-        422: "The image cannot be decoded.",
-        429: "Full; Retry-After says when there may be room.",
-        503: "Not ready, or shutting down.",
-        504: "No answer in time.",
-    }.items()
+_PROBLEM = {PROBLEM_TYPE: {"schema": ProblemOut.model_json_schema()}}
+_DESCRIPTIONS: dict[int | str, str] = {
+    400: "The request is malformed.",
+    404: "No such model, version or alias.",
+    408: "The body did not arrive in time.",
+    413: "Too many bytes, pixels or images.",
+    415: "The content type, or the format of an image, is not accepted.",
+    422: "The image cannot be decoded.",
+    429: "Full; Retry-After says when there may be room.",
+    503: "Not ready, or shutting down.",
+    504: "No answer in time.",
+    "default": "Any other problem, in the same shape.",
 }
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What OpenAPI says of the problems that a route answers."""
+    told: tuple[int | str, ...] = (*statuses, "default")
+    return {status: {"description": _DESCRIPTIONS[status], "content": _PROBLEM} for status in told}
+
+
+PROBLEMS = problems(400, 404, 408, 413, 415, 422, 429, 503, 504)

@@ -1,8 +1,10 @@
 """Health and metrics: what orchestrators and Prometheus ask."""
 
 from fastapi import APIRouter, Response
+from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from service.api.documentation import problems
 from service.deps import ServicesDep
 from service.errors import Draining, NotReady
 
@@ -15,7 +17,7 @@ async def live() -> dict[str, str]:
     return {"status": "live"}
 
 
-@router.get("/health/ready", responses={503: {"description": "Not ready, or shutting down."}})
+@router.get("/health/ready", responses=problems(503))
 async def ready(services: ServicesDep) -> dict[str, str]:
     """Whether the default model has answered its golden images, and still would."""
     if services.in_flight.draining:
@@ -25,7 +27,7 @@ async def ready(services: ServicesDep) -> dict[str, str]:
     return {"status": "ready"}
 
 
-@router.get("/metrics", response_class=Response)
+@router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(services: ServicesDep) -> Response:
     """Metrics in Prometheus' text format."""
     return Response(services.metrics.text(), media_type=CONTENT_TYPE_LATEST)

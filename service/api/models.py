@@ -1,14 +1,20 @@
 """The registry, read only: models, versions, aliases, and what this process makes of them."""
 
-from fastapi import APIRouter
+from typing import Annotated
 
-from models.refs import check_name
-from service.api.documentation import PROBLEMS
+from fastapi import APIRouter, Path
+
+from models.errors import InvalidManifest
+from models.refs import check_name, parse_version
+from service.api.documentation import problems
 from service.deps import Services, ServicesDep
 from service.errors import NotReady
 from service.schemas import ModelOut, ModelsOut, VersionDetail, VersionOut
 
-router = APIRouter(prefix="/v1/models", tags=["models"], responses={404: PROBLEMS[404]})
+router = APIRouter(prefix="/v1/models", tags=["models"], responses=problems(400, 404, 503))
+
+_Name = Annotated[str, Path(description="The name of a model.", examples=["cifar10"])]
+_Version = Annotated[str, Path(description="A positive integer.", examples=["1"])]
 
 
 @router.get("")
@@ -18,17 +24,18 @@ def list_models(services: ServicesDep) -> ModelsOut:
 
 
 @router.get("/{name}")
-def show_model(name: str, services: ServicesDep) -> ModelOut:
+def show_model(name: _Name, services: ServicesDep) -> ModelOut:
     """Show one model: its versions and aliases."""
     return _model(services, check_name(name))
 
 
 @router.get("/{name}/versions/{version}")
-def show_version(name: str, version: int, services: ServicesDep) -> VersionDetail:
+def show_version(name: _Name, version: _Version, services: ServicesDep) -> VersionDetail:
     """Show one version: its state here, its aliases, and its manifest with labels, metrics and provenance."""
-    listed = _version(services, check_name(name), version)
-    aliases = [alias for alias, target in services.store.aliases(name).items() if target == version]
-    manifest = services.store.manifest(name, version)
+    number = parse_version(version)
+    listed = _version(services, check_name(name), number)
+    aliases = [alias for alias, target in services.store.aliases(name).items() if target == number]
+    manifest = services.store.manifest(name, number)
     return VersionDetail(**listed.model_dump(), aliases=aliases, manifest=manifest)
 
 
@@ -39,8 +46,11 @@ def _model(services: Services, name: str) -> ModelOut:
 
 
 def _version(services: Services, name: str, version: int) -> VersionOut:
-    manifest = services.store.manifest(name, version)
     state, reason = services.fleet.state(name, version)
+    try:
+        manifest = services.store.manifest(name, version)
+    except InvalidManifest as error:  # one broken version must not hide the others
+        return VersionOut(version=version, state="failed", reason=str(error))
     return VersionOut(
         version=version,
         state=state,
