@@ -32,7 +32,10 @@ async def wanted(request: Request, work: Coroutine[Any, Any, Result], deadline: 
         raise DeadlinePassed("no answer within the time that a request may take; send fewer or smaller images")
     finally:
         watcher.cancel()
-        task.cancel()
+        if not task.done():
+            task.cancel()
+            # What it held is given back before anybody hears of its end.
+            await asyncio.gather(task, return_exceptions=True)
 
 
 async def _left(request: Request) -> None:

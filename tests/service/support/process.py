@@ -1,6 +1,7 @@
 """A service in a process of its own, and what it says of itself."""
 
 import json
+import math
 import time
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -45,9 +46,9 @@ class Server:
             connection.close()
         return next((float(line.split()[-1]) for line in text.splitlines() if line.startswith(f"{name} ")), 0.0)
 
-    def wait_for_metric(self, name: str, least: float) -> None:
-        """Return once the sample is at least ``least``."""
+    def wait_for_metric(self, name: str, *, least: float = 0.0, most: float = math.inf) -> None:
+        """Return once the sample is within bounds."""
         deadline = time.monotonic() + _PATIENCE_S
-        while self.metric(name) < least:
-            assert time.monotonic() < deadline, f"{name} stayed below {least}"
+        while not least <= self.metric(name) <= most:
+            assert time.monotonic() < deadline, f"{name} stayed outside {least} to {most}"
             time.sleep(0.02)
