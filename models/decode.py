@@ -205,6 +205,6 @@ def _over_white(image: Image.Image) -> Image.Image:
     """In strips: Pillow's way for the whole image takes four times its size (764 instead of 400 MB at the limit)."""
     flat = Image.new("RGB", image.size)
     for top in range(0, image.height, _STRIP):
-        strip = image.crop((0, top, image.width, min(top + _STRIP, image.height))).convert("RGBA")
+        strip = image.crop((0, top, image.width, top + _STRIP)).convert("RGBA")
         flat.paste(Image.alpha_composite(Image.new("RGBA", strip.size, "white"), strip), (0, top))
     return flat

@@ -48,8 +48,7 @@ def _count_scans(data: bytes, position: int) -> int:
 
 
 def _after(data: bytes, marker: re.Match[bytes]) -> int:
-    length = int.from_bytes(data[marker.end() : marker.end() + 2], "big")
-    return marker.end() + max(length, 2)
+    return marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2], "big")
 
 
 def check_png(data: bytes, max_parts: int, max_compressed: int) -> None:

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
 
 from models.decode import Limits, OpenImage
@@ -107,13 +108,16 @@ def test_a_broken_file_gives_the_same_error_every_time() -> None:
 
 
 def test_running_out_of_memory_is_not_blamed_on_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
-    def exhausted(*_: object) -> None:
+    def exhausted(*_: object, **__: object) -> None:
         raise MemoryError
 
     image = OpenImage(SAMPLES["PNG"], Limits())
     monkeypatch.setattr(PngImageFile, "load", exhausted)
     with pytest.raises(MemoryError):
         image.decode("rgb")
+    monkeypatch.setattr(Image, "open", exhausted)
+    with pytest.raises(MemoryError):
+        OpenImage(SAMPLES["PNG"], Limits())
 
 
 def test_threads_do_not_disturb_each_other() -> None:

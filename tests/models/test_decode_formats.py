@@ -51,6 +51,16 @@ def test_other_formats_are_refused_before_pillow_sees_them(name: str) -> None:
         OpenImage(OTHERS[name], Limits())
 
 
+@pytest.mark.parametrize("name", SAMPLES)
+def test_pillow_may_try_no_other_format(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file may begin as one format and be broken in a way that another plugin takes for its own."""
+    asked: list[object] = []
+    real = Image.open
+    monkeypatch.setattr(Image, "open", lambda data, formats=None: asked.append(formats) or real(data, formats=formats))
+    OpenImage(SAMPLES[name], Limits())
+    assert asked == [(sniff(SAMPLES[name]),)]
+
+
 def test_no_bytes_are_no_image() -> None:
     with pytest.raises(UndecodableImage, match="empty"):
         OpenImage(b"", Limits())

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models import opening
 from models.errors import (
     BundleError,
     ChecksumMismatch,
@@ -198,6 +199,14 @@ def test_a_forged_graph_still_has_to_fit_the_manifest(bundle: Path) -> None:
 def test_a_forged_graph_still_has_to_answer_the_golden_images(bundle: Path) -> None:
     forge(bundle, "model.onnx", colour_graph(("blue", "red", "green")).SerializeToString())
     with pytest.raises(GoldenMismatch):
+        open_bundle(bundle)
+
+
+def test_what_runs_is_what_was_checked(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody writes to the folder between the check of the files and the reading of the graph."""
+    other = colour_graph(("red", "green", "blue", "white")).SerializeToString()
+    monkeypatch.setattr(opening, "read_graph", lambda path: other)
+    with pytest.raises(ChecksumMismatch, match=r"model\.onnx"):
         open_bundle(bundle)
 
 

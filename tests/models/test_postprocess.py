@@ -28,6 +28,10 @@ def test_the_best_come_first(manifest: Manifest) -> None:
 
 def test_ties_go_to_the_lower_index(manifest: Manifest) -> None:
     assert [p.index for p in answer(row(0.1, 0.4, 0.1, 0.4), manifest, 4).predictions] == [1, 3, 0, 2]
+    many = manifest.model_copy(update={"labels": tuple(str(number) for number in range(1000))})
+    scores = row(*(number % 3 for number in range(1000)))
+    expected = [*range(2, 1000, 3), *range(1, 1000, 3), *range(0, 1000, 3)]
+    assert [p.index for p in answer(scores, many, 1000).predictions] == expected
 
 
 @pytest.mark.parametrize(("top_k", "count"), [(1, 1), (4, 4), (5, 4), (1000, 4)])

@@ -102,6 +102,21 @@ def test_the_scale_is_the_smallest_that_is_enough(
 
 
 @pytest.mark.parametrize(
+    ("resize", "at_least"),
+    [("stretch", (96, 96)), ("crop", (960, 96)), ("pad", (96, 10))],
+)
+def test_what_is_enough_depends_on_what_will_be_used(
+    resize: str, at_least: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 4000 x 400 pixels, crop takes 400 x 400 and pad shrinks both sides by 125."""
+    asked: list[object] = []
+    real = OpenImage.decode
+    monkeypatch.setattr(OpenImage, "decode", lambda *a, at_least: asked.append(at_least) or real(*a, at_least=at_least))
+    load_pixels(jpeg.claim(4000, 400), InputSpec(height=32, width=32, resize=resize))
+    assert asked == [at_least]
+
+
+@pytest.mark.parametrize(
     ("orientation", "size", "extent"),
     [
         (1, (126, 51), (0, 0, 125.125, 50.5)),

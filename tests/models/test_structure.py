@@ -43,7 +43,8 @@ def test_scans_inside_a_thumbnail_do_not_count() -> None:
 
 def test_scans_after_the_end_do_not_count() -> None:
     """A stereo JPEG holds a second one there; only the first is decoded."""
-    assert not too_many(jpeg.with_scans(60) + jpeg.with_scans(60))
+    for between in (b"", b"\0\2", b"\0" * 9):
+        assert not too_many(jpeg.with_scans(60) + between + jpeg.with_scans(60))
 
 
 @pytest.mark.parametrize(
