@@ -1,6 +1,6 @@
 """The server process: uvicorn with our limits, and an end that finishes what is in flight."""
 
-import signal
+import math
 import time
 from functools import partial
 from types import FrameType
@@ -19,7 +19,7 @@ class Server(uvicorn.Server):
     """After the first SIGTERM or SIGINT: new requests get 503, those in flight finish within the grace, exit 0.
 
     uvicorn alone closes its sockets at once and ends by raising the signal again, which is no clean exit. A second
-    signal ends it at once.
+    signal ends the grace; what is then still in flight is answered 503 as well.
     """
 
     def __init__(self, config: uvicorn.Config, services: Services) -> None:
@@ -30,12 +30,12 @@ class Server(uvicorn.Server):
 
     @override
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to drain, or stop at once when that was asked for before or nothing has started."""
-        if self._in_flight.draining or not self.started:
-            self.should_exit = True
-            self.force_exit = sig == signal.SIGINT
+        """Begin to drain; end the grace when that was asked for before, and stop when nothing has started."""
+        grace = 0 if self._in_flight.draining else self._grace
         self._in_flight.draining = True
-        self._drain_ends = time.monotonic() + self._grace
+        self._drain_ends = time.monotonic() + grace
+        if not self.started:
+            self.should_exit = True
 
     @override
     async def on_tick(self, counter: int) -> bool:
@@ -46,7 +46,7 @@ class Server(uvicorn.Server):
         if not self._in_flight.draining:
             return False
         left = self._drain_ends - time.monotonic()
-        self.config.timeout_graceful_shutdown = max(1, round(left))
+        self.config.timeout_graceful_shutdown = max(0, math.ceil(left))
         return self._in_flight.requests == 0 or left <= 0
 
 

@@ -1,10 +1,13 @@
 """Counts requests in flight, and refuses new work once the service is told to stop."""
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+import asyncio
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import Draining, problem_of
 from service.responses import send_problem
 
+_DRAINING = problem_of(Draining("the service is shutting down; ask another replica, or again in a moment"))
 _ALWAYS = {"/health/live", "/metrics"}
 
 
@@ -17,7 +20,10 @@ class InFlight:
 
 
 class Drain:
-    """Answers 503 to what arrives while draining, health and metrics excepted; the connection closes after it."""
+    """Answers 503 to what arrives while draining, and to what the end of the grace cuts off; its connection closes.
+
+    Health and metrics are answered to the end.
+    """
 
     def __init__(self, app: ASGIApp, in_flight: InFlight) -> None:
         self._app = app
@@ -28,11 +34,26 @@ class Drain:
         if scope["type"] != "http" or scope["path"] in _ALWAYS:
             await self._app(scope, receive, send)
         elif self._in_flight.draining:
-            draining = Draining("the service is shutting down; ask another replica, or again in a moment")
-            await send_problem(problem_of(draining), scope, send)
+            await send_problem(_DRAINING, scope, send)
         else:
             self._in_flight.requests += 1
             try:
-                await self._app(scope, receive, send)
+                await self._finish(scope, receive, send)
             finally:
                 self._in_flight.requests -= 1
+
+    async def _finish(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the app; answer in its place when the grace ends before it has."""
+        started = False
+
+        async def noticing(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noticing)
+        except asyncio.CancelledError:  # the server's last word to what is still in flight
+            if started or not self._in_flight.draining:
+                raise
+            await send_problem(_DRAINING, scope, send)
