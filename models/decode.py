@@ -49,8 +49,8 @@ class Limits:
     max_pixels: int = 50_000_000
     max_side: int = 16_384
     max_jpeg_scans: int = 100
-    max_parts: int = 10_000
-    max_png_compressed: int = 100
+    max_parts: int = 10_000  # segments of a JPEG, chunks of a PNG
+    max_png_compressed: int = 100  # profiles and texts, 1 MB each
 
 
 def sniff(data: bytes) -> str:

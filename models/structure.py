@@ -32,19 +32,20 @@ def check_jpeg(data: bytes, max_scans: int, max_parts: int) -> None:
             break
         position = _after(data, segment)
     # The plain count is an upper bound, and nearly always enough.
-    if data.count(bytes((0xFF, _SCAN))) > max_scans and _count_scans(data, position) > max_scans:
-        raise ImageTooLarge(f"the JPEG has more than {max_scans} scans; save it again as a baseline JPEG")
+    if data.count(bytes((0xFF, _SCAN))) > max_scans:
+        _check_scans(data, position, max_scans, max_parts)
 
 
-def _count_scans(data: bytes, position: int) -> int:
-    scans = 0
+def _check_scans(data: bytes, position: int, max_scans: int, max_parts: int) -> None:
+    scans, parts = 0, 0
     while marker := _MARKER.search(data, position):
         code = data[marker.end() - 1]
         if code == _END:
             break
-        scans += code == _SCAN
+        scans, parts = scans + (code == _SCAN), parts + 1
+        if scans > max_scans or parts > max_parts:
+            raise ImageTooLarge(f"the JPEG has more than {max_scans} scans; save it again as a baseline JPEG")
         position = _after(data, marker)
-    return scans
 
 
 def _after(data: bytes, marker: re.Match[bytes]) -> int:

@@ -66,6 +66,14 @@ def test_no_scan_hides_behind_odd_bytes(before: bytes) -> None:
     assert too_many(hidden)
 
 
+def test_segments_between_scans_are_counted_where_scans_are() -> None:
+    """Else counting the scans of a small image would take longer than decoding it."""
+    comment = jpeg.segment(0xFE, b"\xff\xda" * 101)
+    at = JPEG.index(b"\xff\xda") + 14
+    assert not too_many(JPEG[:at] + comment + EMPTY * 9000 + JPEG[at:])
+    assert too_many(JPEG[:at] + comment + EMPTY * 10_000 + JPEG[at:])
+
+
 def test_an_end_marker_before_the_first_scan_hides_nothing() -> None:
     assert too_many(jpeg.START + jpeg.END + EMPTY * 10_001 + JPEG[2:])
 
