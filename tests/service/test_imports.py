@@ -1,0 +1,22 @@
+"""What serving needs is less than what training needs."""
+
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.parametrize("module", ["service.app", "service.server", "service.cli.serve"])
+def test_the_service_imports_nothing_of_training(module: str) -> None:
+    code = f"import sys, {module}; print(*{{name.partition('.')[0] for name in sys.modules}})"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(result.stdout.split())
+    assert {"fastapi", "onnxruntime", "models"} <= loaded or module == "service.cli.serve"
+    assert not loaded & {"torch", "onnx", "onnxscript", "lightning", "training", "pytest", "httpx", "skimage"}
+
+
+def test_nothing_is_read_or_opened_by_an_import(tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("broken")
+    (folder / "whatsit.toml").write_text("this is no toml")
+    code = "import service.app, service.server, service.cli.main"
+    subprocess.run([sys.executable, "-c", code], cwd=folder, check=True)
