@@ -1,9 +1,8 @@
 """Moving an alias: compare-and-set, atomic, and written to the audit log before it happens."""
 
-import os
 from typing import Literal
 
-from models.audit import Entry, append, entries, locked
+from models.audit import Entry, append, entries, locked, sync
 from models.errors import Conflict
 from models.layout import ALIASES, model_dir
 from models.refs import PRODUCTION, check_alias
@@ -84,9 +83,9 @@ def _set(store: Store, name: str, entry: Entry) -> None:
     append(folder, entry)
     fresh = folder / f".{ALIASES}"
     write_json(fresh, dict(sorted(table.items())))
-    with fresh.open() as file:
-        os.fsync(file.fileno())
+    sync(fresh)
     fresh.replace(folder / ALIASES)
+    sync(folder)
 
 
 def _said(version: int | str | None) -> str:

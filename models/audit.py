@@ -65,3 +65,12 @@ def entries(folder: Path) -> list[Entry]:
 def _whole(path: Path) -> int:
     """The length of the whole lines; after them may stand the beginning of one, whose writer died before it acted."""
     return path.read_bytes().rfind(b"\n") + 1
+
+
+def sync(path: Path) -> None:
+    """Have a file, or the names in a folder, on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

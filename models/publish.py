@@ -1,6 +1,5 @@
 """Publishing: a new version appears whole and proved, or not at all."""
 
-import os
 import re
 import shutil
 import tempfile
@@ -12,7 +11,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from models import golden
-from models.audit import Entry, append, entries, locked
+from models.audit import Entry, append, entries, locked, sync
 from models.errors import InvalidManifest
 from models.golden import GoldenImage
 from models.layout import GOLDEN_DIR, GOLDEN_FILE, GRAPH, MANIFEST, UNFINISHED, bundle_dir, model_dir
@@ -61,7 +60,7 @@ def publish(store: Store, name: str, release: Release, *, who: str, why: str) ->
             unfinished.chmod(0o755)  # mkdtemp made it private
             append(folder, Entry(action="publish", after=version, who=who, why=why))
             unfinished.rename(bundle)
-            _sync_one(folder)
+            sync(folder)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
     return manifest
@@ -120,12 +119,4 @@ def _write_golden(folder: Path, session: Session, release: Release) -> None:
 def _sync(bundle: Path) -> None:
     """Have every file and folder of the bundle on the disk before its name is."""
     for path in (*bundle.rglob("*"), bundle):
-        _sync_one(path)
-
-
-def _sync_one(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync(path)

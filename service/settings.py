@@ -49,6 +49,8 @@ class Settings(BaseSettings):
     )
     max_image_side: int = Field(16_384, ge=1, le=65_535, description="The longest side of an image in pixels.")
     max_jpeg_scans: int = Field(100, ge=1, description="The most scans of a progressive JPEG.")
+    max_image_parts: int = Field(10_000, ge=1, description="The most chunks of a PNG, or segments of a JPEG's header.")
+    max_png_compressed: int = Field(100, ge=1, description="The most compressed texts and profiles of a PNG.")
     max_batch_bytes: int = Field(200_000_000, ge=1, description="The most bytes of the body of a batch.")
     max_bodies_bytes: int = Field(
         1_000_000_000, ge=1, description="The most bytes of all bodies in memory; what comes on top is answered 429."
@@ -75,7 +77,14 @@ class Settings(BaseSettings):
     @property
     def limits(self) -> Limits:
         """What one image may cost, as the decoder takes it."""
-        return Limits(self.max_image_bytes, self.max_image_pixels, self.max_image_side, self.max_jpeg_scans)
+        return Limits(
+            max_bytes=self.max_image_bytes,
+            max_pixels=self.max_image_pixels,
+            max_side=self.max_image_side,
+            max_jpeg_scans=self.max_jpeg_scans,
+            max_parts=self.max_image_parts,
+            max_png_compressed=self.max_png_compressed,
+        )
 
     @classmethod
     @override
