@@ -13,9 +13,9 @@ Probabilities = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """One class of the top k: its place in the labels, and its calibrated probability to six decimals.
+    """One class of the top k: its place in the labels, and its calibrated probability.
 
-    A float32 holds no more, and digits that mean nothing cost bytes in every answer.
+    To six decimals: processors differ beyond them, and digits that mean nothing cost bytes in every answer.
     """
 
     label: str
@@ -40,5 +40,5 @@ def answer(probabilities: Probabilities, manifest: Manifest, top_k: int) -> Answ
     labels = manifest.labels
     predictions = tuple(Prediction(labels[index], index, score) for index, score in zip(order, scores, strict=True))
     best = predictions[0]
-    accepted = best.score >= manifest.decision.threshold
+    accepted = probabilities[order[0]] >= manifest.decision.threshold
     return Answer(best.label, best.score, "accept" if accepted else "review", predictions)

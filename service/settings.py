@@ -51,9 +51,14 @@ class Settings(BaseSettings):
     max_jpeg_scans: int = Field(100, ge=1, description="The most scans of a progressive JPEG.")
     max_image_parts: int = Field(10_000, ge=1, description="The most chunks of a PNG, or segments of a JPEG's header.")
     max_png_compressed: int = Field(100, ge=1, description="The most compressed texts and profiles of a PNG.")
+    max_decoding_bytes: int = Field(
+        1_000_000_000, ge=1, description="The most memory of all images that are decoded at once, by their headers."
+    )
     max_batch_bytes: int = Field(200_000_000, ge=1, description="The most bytes of the body of a batch.")
     max_bodies_bytes: int = Field(
-        1_000_000_000, ge=1, description="The most bytes of all bodies in memory; what comes on top is answered 429."
+        1_000_000_000,
+        ge=1,
+        description="The most bytes of all bodies in memory, as they were sent; more are answered 429.",
     )
     max_header_bytes: int = Field(16_384, ge=256, description="The most bytes of a request's line and headers.")
     max_json_depth: int = Field(32, ge=2, le=100, description="How deep JSON may nest.")

@@ -2,10 +2,12 @@
 
 import sys
 from importlib.metadata import entry_points
+from tomllib import TOMLDecodeError
 
 import typer
 from pydantic import ValidationError
 from rich.console import Console
+from rich.markup import escape
 
 from models.errors import WhatsitError
 from service.cli import models, predict, serve
@@ -33,10 +35,14 @@ def main() -> None:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         _fail(f"setting {'.'.join(map(str, first['loc']))}: {first['msg']}", 2)
+    except (TOMLDecodeError, UnicodeDecodeError) as error:
+        _fail(f"whatsit.toml is not TOML: {error}", 2)
+    except OSError as error:
+        _fail(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "), 1)
 
 
 def _fail(reason: str, code: int) -> None:
-    Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]error:[/red] {' '.join(reason.split())}")
+    Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]error:[/red] {escape(' '.join(reason.split()))}")
     sys.exit(code)
 
 

@@ -4,10 +4,11 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from models.aliases import move_alias, rollback
-from models.errors import BundleError, ImageError
+from models.errors import InvalidManifest, WhatsitError
 from models.opening import open_version
 from models.refs import Ref, parse_ref
 from models.store import Store
@@ -32,27 +33,45 @@ def list_(store: StoreOption = None, as_json: JsonOption = False) -> None:
         return
     table = Table("model", "version", "aliases", "classes", "accuracy", "published")
     for row in rows:
-        table.add_row(*(", ".join(v) if isinstance(v, list) else str(v) for v in row.values()))
+        table.add_row(*map(_cell, row.values()))
     Console().print(table)
 
 
 @app.command()
-def show(ref: _Ref, store: StoreOption = None) -> None:
-    """Print the manifest of a version as JSON.
+def show(ref: _Ref, store: StoreOption = None, as_json: JsonOption = False) -> None:
+    """Show what one version is; with --json all of its manifest.
 
     Example: whatsit models show cifar10@production
     """
     place = open_store(store)
     resolved = place.resolve(parse_ref(ref))
-    typer.echo(place.manifest(resolved.name, resolved.version).model_dump_json(indent=2))
+    manifest = place.manifest(resolved.name, resolved.version)
+    if as_json:
+        typer.echo(manifest.model_dump_json(indent=2))
+        return
+    table = Table(show_header=False)
+    facts = _row(place, resolved.name, resolved.version) | {
+        "description": manifest.description,
+        "labels": list(manifest.labels),
+        "input": f"{manifest.input.width} x {manifest.input.height} {manifest.input.colour}",
+        "threshold": manifest.decision.threshold,
+        "macro F1": manifest.metrics.macro_f1,
+        "commit": manifest.provenance.git_commit,
+    }
+    for name, value in facts.items():
+        table.add_row(name, _cell(value))
+    Console().print(table)
 
 
 @app.command()
 def verify(
     ref: Annotated[str | None, typer.Argument(help="A ref; all versions when left out.")] = None,
     store: StoreOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Prove versions as the service does: checksums, signature, golden images.
+
+    Exit code 1 when one of them is refused.
 
     Example: whatsit models verify cifar10
     """
@@ -62,8 +81,14 @@ def verify(
     else:
         resolved = place.resolve(parse_ref(ref))
         keys = [(resolved.name, resolved.version)]
-    refused = [key for key in keys if not _proved(place, *key)]
-    if refused:
+    proofs = [{"model": name, "version": version, "refused": _refusal(place, name, version)} for name, version in keys]
+    if as_json:
+        print_json(proofs)
+    else:
+        for proof in proofs:
+            outcome = "proved" if proof["refused"] is None else f"refused: {proof['refused']}"
+            typer.echo(f"{proof['model']}@{proof['version']}: {outcome}")
+    if any(proof["refused"] is not None for proof in proofs):
         raise typer.Exit(1)
 
 
@@ -114,23 +139,29 @@ def remove(ref: _Ref, store: StoreOption = None, why: WhyOption = "") -> None:
 
 
 def _row(place: Store, name: str, version: int) -> dict[str, object]:
-    manifest = place.manifest(name, version)
     aliases = [alias for alias, target in place.aliases(name).items() if target == version]
-    return {
-        "model": name,
-        "version": version,
-        "aliases": aliases,
+    row: dict[str, object] = {"model": name, "version": version, "aliases": aliases}
+    try:
+        manifest = place.manifest(name, version)
+    except InvalidManifest:  # one broken version must not hide the others
+        return row | {"classes": None, "accuracy": None, "published": None}
+    return row | {
         "classes": len(manifest.labels),
         "accuracy": manifest.metrics.accuracy,
         "published": manifest.created_at.date().isoformat(),
     }
 
 
-def _proved(place: Store, name: str, version: int) -> bool:
+def _cell(value: object) -> str:
+    if isinstance(value, list):
+        return escape(", ".join(value))
+    return "?" if value is None else escape(str(value))
+
+
+def _refusal(place: Store, name: str, version: int) -> str | None:
+    """Why a version is refused, None when it is proved."""
     try:
         open_version(place, name, version)
-    except (BundleError, ImageError) as error:
-        typer.echo(f"{name}@{version}: refused: {error}", err=True)
-        return False
-    typer.echo(f"{name}@{version}: proved")
-    return True
+    except WhatsitError as error:
+        return str(error)
+    return None

@@ -2,23 +2,28 @@
 
 import getpass
 import json
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from models.store import Store, default_root
+from models.store import Store
+from service.settings import Settings
 
 StoreOption = Annotated[
-    Path | None, typer.Option("--store", help="The folder of models and versions.", envvar="WHATSIT_STORE")
+    Path | None,
+    typer.Option(
+        "--store", help="The folder of models and versions.", envvar="WHATSIT_STORE", exists=True, file_okay=False
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 WhyOption = Annotated[str, typer.Option("--why", help="The reason, for the audit log.")]
 
 
 def open_store(store: Path | None) -> Store:
-    """The store that was asked for, else the shipped one."""
-    return Store(store or default_root())
+    """The store that was asked for, else that of the settings."""
+    return Store(store or Settings().store)
 
 
 def print_json(content: object) -> None:
@@ -27,5 +32,8 @@ def print_json(content: object) -> None:
 
 
 def who() -> str:
-    """The person at the keyboard, for the audit log."""
-    return getpass.getuser()
+    """The person at the keyboard, for the audit log; a container's user may have no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())

@@ -6,14 +6,16 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
+from models.decode import Limits
 from models.errors import ImageError
 from models.opening import Opened, open_version
 from models.postprocess import Answer, answer
 from models.preprocess import load_pixels
-from models.refs import parse_ref
 from service.cli.options import JsonOption, StoreOption, open_store, print_json
+from service.inference.fleet import default_ref
 from service.settings import Settings
 
 _Files = Annotated[list[Path], typer.Argument(help="Image files.", exists=True, dir_okay=False, readable=True)]
@@ -30,18 +32,19 @@ def predict(
 
     Example: whatsit predict cat.jpg dog.png --model cifar10@1
     """
+    settings = Settings()
     place = open_store(store)
-    resolved = place.resolve(parse_ref(model or "cifar10"))
+    resolved = place.resolve(default_ref(place, model or settings.default_model))
     opened = open_version(place, resolved.name, resolved.version)
-    answers = [(file, _answer(opened, file, top_k)) for file in files]
+    answers = [(file, _answer(opened, file, top_k, settings.limits)) for file in files]
     (_print_json if as_json else _print_table)(answers)
     if any(isinstance(given, ImageError) for _, given in answers):
         raise typer.Exit(1)
 
 
-def _answer(opened: Opened, file: Path, top_k: int) -> Answer | ImageError:
+def _answer(opened: Opened, file: Path, top_k: int, limits: Limits) -> Answer | ImageError:
     try:
-        pixels = load_pixels(file.read_bytes(), opened.manifest.input, Settings().limits)
+        pixels = load_pixels(file.read_bytes(), opened.manifest.input, limits)
     except ImageError as error:
         return error
     return answer(opened.session.run(pixels[None])[0], opened.manifest, top_k)
@@ -62,7 +65,7 @@ def _print_table(answers: list[tuple[Path, Answer | ImageError]]) -> None:
     table = Table("file", "label", "score", "decision")
     for file, given in answers:
         if isinstance(given, ImageError):
-            table.add_row(file.name, f"[red]{given}[/red]", "", "")
+            table.add_row(escape(file.name), f"[red]{escape(str(given))}[/red]", "", "")
         else:
-            table.add_row(file.name, given.label, f"{given.score:.1%}", given.decision)
+            table.add_row(escape(file.name), escape(given.label), f"{given.score:.1%}", given.decision)
     Console().print(table)

@@ -31,8 +31,10 @@ def serve(
     given: dict[str, Any] = {"host": host, "port": port, "store": store, "default_model": model, "device": device}
     settings = Settings(**{name: value for name, value in given.items() if value is not None})
     if settings.default_model is not None:
-        Store(settings.store).resolve(
-            parse_ref(settings.default_model)
-        )  # a typing mistake is said before anything runs
+        # A typing mistake is said before anything runs.
+        Store(settings.store).resolve(parse_ref(settings.default_model))
     configure_logs(settings.log_level)
-    run(settings)
+    try:
+        run(settings)
+    except SystemExit as end:  # uvicorn has exit codes of its own; the last lines of the log say why
+        raise typer.Exit(1 if end.code else 0) from end

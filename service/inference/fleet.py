@@ -50,7 +50,7 @@ class Fleet:
     def default(self) -> Ref:
         """The ref of the default model; raises NotReady when the store does not show which."""
         if self._default is None:
-            self._default = self._find_default()
+            self._default = default_ref(self.store, self._settings.default_model)
         return self._default
 
     async def lease(self, ref: Ref) -> Lease:
@@ -136,13 +136,15 @@ class Fleet:
         log.error("version refused", extra={"model": key[0], "version": key[1], "reason": str(error)})
         self._failed[key] = (self._clock(), error)
 
-    def _find_default(self) -> Ref:
-        if self._settings.default_model is not None:
-            return parse_ref(self._settings.default_model)
-        names = self.store.names()
-        if "cifar10" in names:
-            return Ref("cifar10")
-        if len(names) != 1:
-            found = ", ".join(names) or "none"
-            raise NotReady(f"no default model is set, and the store holds not one model but: {found}")
-        return Ref(names[0])
+
+def default_ref(store: Store, wanted: str | None) -> Ref:
+    """The ref of the default model: what is wanted, else cifar10, else the only model; raises NotReady."""
+    if wanted is not None:
+        return parse_ref(wanted)
+    names = store.names()
+    if "cifar10" in names:
+        return Ref("cifar10")
+    if len(names) != 1:
+        found = ", ".join(names) or "none"
+        raise NotReady(f"no default model is set, and the store holds not one model but: {found}")
+    return Ref(names[0])

@@ -2,35 +2,22 @@
 
 import asyncio
 import logging
-import os
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from models.decode import Limits, OpenImage
 from models.errors import ImageError
-from models.manifest import InputSpec
 from models.postprocess import Answer, answer
-from models.preprocess import Pixels, preprocess
 from service.errors import INTERNAL, InferenceFailed, Problem, problem_of
 from service.inference.admission import Admission
+from service.inference.decoding import Decoders, ImageInfo
 from service.inference.engine import Engine
 from service.observability.metrics import Metrics
 from service.settings import Settings
 from service.uploads.upload import Upload
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class ImageInfo:
-    """What the file said; ``width`` and ``height`` before EXIF orientation."""
-
-    format: str
-    width: int
-    height: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +44,8 @@ class Pipeline:
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self.admission = Admission(settings.queue_capacity, settings.request_timeout_s)
-        self._limits = settings.limits
         self._metrics = metrics
-        self._decoders = ThreadPoolExecutor(settings.decode_threads or os.cpu_count(), thread_name_prefix="decode")
+        self._decoders = Decoders(settings)
 
     async def predict(self, engine: Engine, upload: Upload, top_k: int, deadline: float) -> Outcome:
         """Answer one image; raises Full, an ImageError, DeadlinePassed or InferenceFailed."""
@@ -75,7 +61,7 @@ class Pipeline:
 
     def close(self) -> None:
         """Free the decoding threads."""
-        self._decoders.shutdown(cancel_futures=True)
+        self._decoders.close()
 
     async def _outcome(self, engine: Engine, upload: Upload, top_k: int, deadline: float) -> Outcome | Problem:
         try:
@@ -111,16 +97,10 @@ class Pipeline:
     async def _run(self, engine: Engine, upload: Upload, top_k: int, deadline: float) -> tuple[Outcome, int]:
         manifest = engine.manifest
         started = time.monotonic()
-        loop = asyncio.get_running_loop()
-        image, pixels = await loop.run_in_executor(self._decoders, _decode, upload, manifest.input, self._limits)
+        image, pixels = await self._decoders.decode(upload, manifest.input)
         decoded = time.monotonic()
         delivered = await engine.infer(pixels, deadline)
         if not np.isfinite(delivered.row).all():
             raise InferenceFailed("the model gave something that is not a number for this image")
         timing = Timing(decoded - started, delivered.queue_s, delivered.run_s, time.monotonic() - started)
         return Outcome(answer(delivered.row, manifest, top_k), image, timing), delivered.batch
-
-
-def _decode(upload: Upload, spec: InputSpec, limits: Limits) -> tuple[ImageInfo, Pixels]:
-    opened = OpenImage(upload.read(), limits)
-    return ImageInfo(opened.format, opened.width, opened.height), preprocess(opened, spec)

@@ -1,0 +1,68 @@
+"""Decoding in threads, before the queue, within a budget of memory that all threads share."""
+
+import asyncio
+import os
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from models.decode import OpenImage
+from models.manifest import InputSpec
+from models.preprocess import Pixels, preprocess
+from service.settings import Settings
+from service.uploads.upload import Upload
+
+
+@dataclass(frozen=True, slots=True)
+class ImageInfo:
+    """What the file said; ``width`` and ``height`` before EXIF orientation."""
+
+    format: str
+    width: int
+    height: int
+
+
+class Decoders:
+    """The threads that decode. A file of 34 bytes may cost 800 MB: what is decoded at once is bounded as a whole."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._limits = settings.limits
+        self._memory = _Memory(settings.max_decoding_bytes)
+        self._threads = ThreadPoolExecutor(settings.decode_threads or os.cpu_count(), thread_name_prefix="decode")
+
+    async def decode(self, upload: Upload, spec: InputSpec) -> tuple[ImageInfo, Pixels]:
+        """Return what the file says and its pixels, uint8 ``[height, width, channels]``; raises an ImageError."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._decode, upload, spec)
+
+    def close(self) -> None:
+        """Free the threads."""
+        self._threads.shutdown(cancel_futures=True)
+
+    def _decode(self, upload: Upload, spec: InputSpec) -> tuple[ImageInfo, Pixels]:
+        image = OpenImage(upload.read(), self._limits)
+        with self._memory.held(image.memory):
+            return ImageInfo(image.format, image.width, image.height), preprocess(image, spec)
+
+
+class _Memory:
+    """Bytes that threads hold; one that finds nobody holding any gets what it asks, however much."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._held = 0
+        self._freed = threading.Condition()
+
+    @contextmanager
+    def held(self, size: int) -> Iterator[None]:
+        """Wait until ``size`` bytes fit, and hold them."""
+        with self._freed:
+            self._freed.wait_for(lambda: not self._held or self._held + size <= self._limit)
+            self._held += size
+        try:
+            yield
+        finally:
+            with self._freed:
+                self._held -= size
+                self._freed.notify_all()
