@@ -6,6 +6,7 @@ WhatsitError
 │   ├── ImageTooLarge          too many bytes, pixels, scans, or too long a side
 │   └── UndecodableImage       the format is accepted, the content is broken
 ├── RegistryError              a name, version or alias is not what was hoped
+│   ├── StoreUnavailable       the store is not a folder, or cannot be read
 │   ├── InvalidRef             not a name, name@version or name@alias
 │   ├── NotFound
 │   │   ├── ModelNotFound
@@ -50,6 +51,10 @@ class RegistryError(WhatsitError):
 
 class InvalidRef(RegistryError):
     """Not a name, ``name@version`` or ``name@alias``."""
+
+
+class StoreUnavailable(RegistryError):
+    """The store is not a folder, or cannot be read."""
 
 
 class NotFound(RegistryError):

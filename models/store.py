@@ -8,7 +8,14 @@ from pathlib import Path
 from pydantic import PositiveInt, TypeAdapter, ValidationError
 
 from models.audit import Entry, append, locked
-from models.errors import AliasNotFound, Conflict, InvalidManifest, ModelNotFound, VersionNotFound
+from models.errors import (
+    AliasNotFound,
+    Conflict,
+    InvalidManifest,
+    ModelNotFound,
+    StoreUnavailable,
+    VersionNotFound,
+)
 from models.layout import ALIASES, MANIFEST, UNFINISHED, bundle_dir, model_dir
 from models.manifest import Manifest, parse_manifest
 from models.refs import PRODUCTION, Ref, is_name, is_version
@@ -37,10 +44,8 @@ class Store:
         self.root = root
 
     def names(self) -> list[str]:
-        """All models that have a version, sorted."""
-        if not self.root.is_dir():
-            return []
-        found = [entry.name for entry in self.root.iterdir() if entry.is_dir() and is_name(entry.name)]
+        """All models that have a version, sorted; raises StoreUnavailable."""
+        found = [folder.name for folder in _folders(self.root) if is_name(folder.name)]
         return sorted(name for name in found if self._versions(name))
 
     def versions(self, name: str) -> list[int]:
@@ -108,7 +113,14 @@ class Store:
         folder = model_dir(self.root, name)
         if not folder.is_dir():
             return []
-        return sorted(int(entry.name) for entry in folder.iterdir() if entry.is_dir() and is_version(entry.name))
+        return sorted(int(entry.name) for entry in _folders(folder) if is_version(entry.name))
+
+
+def _folders(path: Path) -> list[Path]:
+    try:
+        return [entry for entry in path.iterdir() if entry.is_dir()]
+    except OSError as error:
+        raise StoreUnavailable(f"{path} is no store that can be read: {error.strerror}") from error
 
 
 def read_manifest(bundle: Path) -> Manifest:

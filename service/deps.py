@@ -32,15 +32,27 @@ async def _services(request: Request) -> Services:
     return services
 
 
-async def _ref(ref: Annotated[str, Path(description="name, name@version or name@alias", examples=["cifar10"])]) -> Ref:
-    return parse_ref(ref)
-
-
-async def _default_ref(services: Annotated[Services, Depends(_services)]) -> Ref:
-    return services.fleet.default
-
-
 ServicesDep = Annotated[Services, Depends(_services)]
+
+
+async def _ref(
+    services: ServicesDep,
+    ref: Annotated[str, Path(description="name, name@version or name@alias", examples=["cifar10"])],
+) -> Ref:
+    return _answerable(services, parse_ref(ref))
+
+
+async def _default_ref(services: ServicesDep) -> Ref:
+    return _answerable(services, services.fleet.default)
+
+
+def _answerable(services: Services, ref: Ref) -> Ref:
+    """Refuse before the body is read what could not be answered after it."""
+    services.fleet.resolve(ref)
+    services.pipeline.admission.check()
+    return ref
+
+
 RefDep = Annotated[Ref, Depends(_ref)]
 DefaultRefDep = Annotated[Ref, Depends(_default_ref)]
 TopK = Annotated[int, Query(ge=1, le=1000, description="How many classes to list, best first.")]

@@ -107,6 +107,7 @@ _TABLE: tuple[tuple[type[Exception], int, str, str], ...] = (
     (domain.UnsupportedFormat, 415, "unsupported-format", "Not an accepted image format"),
     (domain.ImageTooLarge, 413, "image-too-large", "Image too large"),
     (domain.UndecodableImage, 422, "undecodable-image", "Image cannot be decoded"),
+    (domain.StoreUnavailable, 503, "store-unavailable", "The store cannot be read"),
     (domain.BundleError, 503, "version-refused", "The version failed its proof"),
     (domain.DeviceUnavailable, 503, "device-unavailable", "The device is not there"),
     (MalformedRequest, 400, "malformed-request", "Malformed request"),
@@ -123,7 +124,7 @@ _TABLE: tuple[tuple[type[Exception], int, str, str], ...] = (
 )
 INTERNAL = Problem(500, "internal", "Internal error", "the service failed; its log has the request's id")
 # Errors whose texts speak of the operator's files, not of the request.
-_PRIVATE = (domain.BundleError, domain.DeviceUnavailable)
+_PRIVATE = (domain.StoreUnavailable, domain.BundleError, domain.DeviceUnavailable)
 
 
 def problem_of(error: Exception) -> Problem:

@@ -36,11 +36,23 @@ class Admission:
     @contextmanager
     def permits(self, images: int) -> Iterator[None]:
         """Hold a permit for each of ``images``; raises Full, with the time after which there may be room."""
-        self._take(images)
+        self.check(images)
+        self.inside += images
         try:
             yield
         finally:
             self._give_back(images)
+
+    def check(self, images: int = 1) -> None:
+        """Raise Full when there is no room for ``images`` now."""
+        self._advance()
+        wanted = self.inside + images
+        room = min(self.capacity, self.rate * self._max_wait)
+        if self.inside and wanted > room:
+            # Whoever is inside has been answered, or is past the deadline, after max_wait.
+            seconds = min(self._max_wait, (wanted - room) / self.rate)
+            detail = f"{self.inside} images are inside and there is no room for {images} more"
+            raise Full(detail, max(1, math.ceil(seconds)))
 
     def finished(self) -> None:
         """Note that an image was answered, or found wanting.
@@ -50,17 +62,6 @@ class Admission:
         """
         self._advance()
         self._finished += 1
-
-    def _take(self, images: int) -> None:
-        self._advance()
-        wanted = self.inside + images
-        room = min(self.capacity, self.rate * self._max_wait)
-        if self.inside and wanted > room:
-            # Whoever is inside has been answered, or is past the deadline, after max_wait.
-            seconds = min(self._max_wait, (wanted - room) / self.rate)
-            detail = f"{self.inside} images are inside and there is no room for {images} more"
-            raise Full(detail, max(1, math.ceil(seconds)))
-        self.inside = wanted
 
     def _give_back(self, images: int) -> None:
         self._advance()

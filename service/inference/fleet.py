@@ -53,19 +53,28 @@ class Fleet:
             self._default = default_ref(self.store, self._settings.default_model)
         return self._default
 
+    def resolve(self, ref: Ref) -> Resolved:
+        """Find the version of ``ref``, as it was within the last second; raises NotFound."""
+        now = self._clock()
+        expires, resolved = self._resolved.get(ref, (0.0, None))
+        if resolved is None or expires < now:
+            resolved = self.store.resolve(ref)
+            self._resolved[ref] = (now + _RESOLVED_FOR_S, resolved)
+        return resolved
+
     async def lease(self, ref: Ref) -> Lease:
         """Return the engine of ``ref``, opening it when need be.
 
         Raises NotFound, or the BundleError or DeviceUnavailable that stopped the version from being opened.
         """
-        resolved = self._resolve(ref)
+        resolved = self.resolve(ref)
         # Shielded: a request that is given up must not stop the opening that others wait for.
         return Lease(await asyncio.shield(self._engine(resolved)), resolved)
 
     async def ready(self) -> bool:
         """Whether the default model has answered its golden images and still would; does not wait for its opening."""
         try:
-            task = self._engine(self._resolve(self.default))
+            task = self._engine(self.resolve(self.default))
             return task.done() and await (await task).healthy()
         except WhatsitError:
             return False
@@ -74,7 +83,7 @@ class Fleet:
         """What this process makes of a version, and why it refused it."""
         key = (name, version)
         if key in self._failed:
-            return "failed", str(self._failed[key][1])
+            return "failed", type(self._failed[key][1]).__name__  # its text may speak of the machine
         task = self._opening.get(key)
         if task is None:
             return "available", None
@@ -87,14 +96,6 @@ class Fleet:
         for engine in opened:
             if isinstance(engine, Engine):
                 await engine.close()
-
-    def _resolve(self, ref: Ref) -> Resolved:
-        now = self._clock()
-        expires, resolved = self._resolved.get(ref, (0.0, None))
-        if resolved is None or expires < now:
-            resolved = self.store.resolve(ref)
-            self._resolved[ref] = (now + _RESOLVED_FOR_S, resolved)
-        return resolved
 
     def _engine(self, resolved: Resolved) -> "asyncio.Task[Engine]":
         """The task that opens a version, or has; raises what refused it a moment ago."""

@@ -4,6 +4,7 @@ Starlette's own form parser writes every file of more than a megabyte to disk an
 file that grows past its limit is let go at once and fails alone, and nothing is written anywhere.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _MAX_HEADERS = 8  # of one part; browsers send two
 _MAX_HEADER_BYTES = 4096
+_LARGE_CHUNK = 16_384
 _OTHER_PARTS = 8  # form fields that are not images
 
 
@@ -118,7 +120,11 @@ async def read_multipart(
     try:
         parser = MultipartParser(boundary, callbacks, max_header_count=_MAX_HEADERS, max_header_size=_MAX_HEADER_BYTES)
         async for chunk in body:
-            parser.write(chunk)
+            # A chunk full of almost-boundaries takes 21 ms; a thread costs a tenth of a millisecond.
+            if len(chunk) > _LARGE_CHUNK:
+                await asyncio.to_thread(parser.write, chunk)
+            else:
+                parser.write(chunk)
         parser.finalize()
     except FormParserError as error:
         raise MalformedRequest("the multipart body is broken") from error

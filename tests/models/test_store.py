@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from models.aliases import move_alias
-from models.errors import AliasNotFound, Conflict, InvalidManifest, InvalidRef, ModelNotFound, VersionNotFound
+from models.errors import (
+    AliasNotFound,
+    Conflict,
+    InvalidManifest,
+    InvalidRef,
+    ModelNotFound,
+    StoreUnavailable,
+    VersionNotFound,
+)
 from models.refs import parse_ref
 from models.store import Resolved, Store, default_root
 from tests.support.bundles import publish_tiny
@@ -52,22 +60,24 @@ def test_versions_are_compared_as_numbers(store: Store) -> None:
     assert publish_tiny(store.root).version == 101
 
 
-def test_a_store_that_is_not_there_is_empty(tmp_path: Path) -> None:
-    assert Store(tmp_path / "nowhere").names() == []
+def test_a_store_that_is_not_there_is_not_taken_for_an_empty_one(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    assert Store(tmp_path / "file").names() == []
+    for place in ("nowhere", "file"):
+        with pytest.raises(StoreUnavailable, match="is no store that can be read"):
+            Store(tmp_path / place).names()
     with pytest.raises(ModelNotFound, match="the store has: none"):
-        Store(tmp_path / "nowhere").versions("tiny")
+        Store(tmp_path).versions("tiny")
 
 
 def test_asking_leaves_no_trace(tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
+    store.root.mkdir()
     for ask in (lambda: store.versions("tiny"), lambda: move_alias(store, "tiny", "a", 1, who="w", why="w")):
         with pytest.raises(ModelNotFound):
             ask()
     with pytest.raises(ModelNotFound):
         store.remove("tiny", 1, who="w", why="w")
-    assert not store.root.exists()
+    assert list(store.root.iterdir()) == []
 
 
 @pytest.mark.parametrize(

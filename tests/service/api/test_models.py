@@ -90,7 +90,7 @@ async def test_a_version_that_was_refused_says_why_and_hides_no_other(app: App, 
     response = await app.client.get("/v1/models")
     one, two = response.json()["models"][0]["versions"]
     assert (one["state"], two["state"]) == ("ready", "failed")
-    assert "model.onnx" in two["reason"]
+    assert two["reason"] == "ChecksumMismatch"
     assert_discreet(response.content)
 
 

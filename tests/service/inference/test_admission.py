@@ -161,3 +161,14 @@ def test_a_clock_that_stands_still_divides_by_nothing(clock: Clock) -> None:
     assert admission.rate == float("inf")
     with admission.permits(2):
         assert refusal(admission).retry_after == 1
+
+
+def test_to_look_for_room_takes_none() -> None:
+    admission = Admission(2, 10.0)
+    with admission.permits(2):
+        for _ in range(3):
+            with pytest.raises(Full):
+                admission.check()
+        assert admission.inside == 2
+    admission.check()
+    assert admission.inside == 0

@@ -101,10 +101,9 @@ async def test_a_version_that_fails_its_proof_is_refused_with_a_reason_and_the_o
     spoil(store.bundle("tiny", 1))
     with pytest.raises(ChecksumMismatch):
         await fleet.lease(TINY)
-    state, reason = fleet.state("tiny", 1)
-    assert state == "failed"
-    assert "model.onnx" in str(reason)
-    assert caplog.records[0].message == "version refused"
+    assert fleet.state("tiny", 1) == ("failed", "ChecksumMismatch")
+    [record] = caplog.records
+    assert (record.message, "model.onnx" in record.reason) == ("version refused", True)
     assert (await fleet.lease(Ref("other"))).resolved.name == "other"
 
 
@@ -154,7 +153,7 @@ async def test_whatever_is_wrong_with_a_version_is_the_versions_fault(
         await fleet.lease(TINY)
     state, reason = fleet.state("tiny", 1)
     assert state == "failed"
-    assert str(store.root) not in str(reason)
+    assert str(reason).isidentifier()
 
 
 async def test_an_alias_that_moved_is_seen_within_a_second(fleet: Fleet, store: Store, clock: Clock) -> None:
@@ -179,6 +178,7 @@ async def test_a_version_that_was_removed_is_not_found(fleet: Fleet, store: Stor
 
 async def test_the_default_is_the_one_that_is_set_or_cifar10_or_the_only_one(tmp_path: Path) -> None:
     root = tmp_path / "several"
+    root.mkdir()
     assert_no_default(root, "none")
     publish_tiny(root, "pets")
     assert default_of(root) == Ref("pets")
