@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo serve training test check fix lock clean
+.PHONY: demo serve training gpu test check fix bench lock clean
 
 demo: .venv/serving
 	$(BIN)/python -m service.demo
@@ -11,6 +11,12 @@ serve: .venv/serving
 	$(BIN)/whatsit serve
 
 training: .venv/training # what `whatsit train` needs
+
+gpu: requirements/gpu.txt # serving on CUDA, in place of the CPU build: the two share one import name
+	$(install)
+	$(BIN)/pip uninstall --quiet --yes onnxruntime
+	$(BIN)/pip install --quiet --no-deps --force-reinstall onnxruntime-gpu==$(shell sed -n 's/^onnxruntime-gpu==//p' requirements/gpu.txt)
+	touch .venv/serving
 
 test: check
 	$(BIN)/pytest
@@ -24,6 +30,11 @@ check: .venv/everything
 fix: .venv/everything
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+bench: .venv/everything # on a machine that does nothing else
+	$(BIN)/python -m benchmarks.overload
+	$(BIN)/python -m benchmarks.decoding_memory
+	$(BIN)/python -m benchmarks.limits
 
 # Each mark stands for an environment that fits the lock, so that nothing is asked of the network twice; a larger
 # environment holds the smaller ones.

@@ -1,8 +1,9 @@
-"""Peak memory while a tiny JPEG that claims 36 million pixels is sent 64 times at once.
+"""Peak memory while small files that claim many pixels are sent at once.
 
     python -m benchmarks.decoding_memory
 
-Twice: as 64 requests, and as one batch of 64; beside them the same with an honest small image, for comparison.
+Each twice: as single requests, and as one batch; beside them an honest small image, for comparison. A JPEG of 411 bytes
+that claims 36 megapixels is decoded at a reduced scale; formats that cannot be share a budget of memory.
 """
 
 import asyncio
@@ -14,8 +15,6 @@ from PIL import Image
 
 from benchmarks.overload import read_answer
 from service.background import HOST, running
-
-_TIMES = 64
 
 
 def claiming_jpeg(side: int = 6000) -> bytes:
@@ -55,17 +54,31 @@ def honest_jpeg() -> bytes:
     return buffer.getvalue()
 
 
+def transparent(image_format: str) -> bytes:
+    """An empty image with transparency, 49 megapixels."""
+    buffer = io.BytesIO()
+    Image.new("RGBA", (7000, 7000)).save(buffer, image_format, lossless=True)
+    return buffer.getvalue()
+
+
 def main() -> None:
     """Measure and print."""
-    claiming = claiming_jpeg()
-    for name, data in (("honest 64 x 64", honest_jpeg()), (f"{len(claiming)} bytes claiming 36 megapixels", claiming)):
+    for name, data, times in (
+        ("JPEG, honest 64 x 64", honest_jpeg(), 64),
+        ("JPEG claiming 36 megapixels", claiming_jpeg(), 64),
+        ("PNG of 49 megapixels", transparent("PNG"), 4),
+        ("WebP of 49 megapixels", transparent("WEBP"), 4),
+    ):
         with running({"log_level": "error"}, subprocess.DEVNULL) as server:
             before = server.memory_mb("VmHWM")
-            single = asyncio.run(send(server.port, "/v1/predict", "image/jpeg", data, _TIMES))
+            single = asyncio.run(send(server.port, "/v1/predict", "image/*", data, times))
             path, kind = "/v1/predict/batch", "multipart/form-data; boundary=x"
-            batch = asyncio.run(send(server.port, path, kind, as_multipart(data, _TIMES), 1))
+            batch = asyncio.run(send(server.port, path, kind, as_multipart(data, times), 1))
             after = server.memory_mb("VmHWM")
-        print(f"{name}: {dict(single)} as requests, {dict(batch)} as a batch; peak {before:.0f} -> {after:.0f} MB")
+        print(
+            f"{name}, {len(data):,} bytes, {times} times: {dict(single)} as requests, {dict(batch)} as a batch; "
+            f"peak {before:.0f} -> {after:.0f} MB"
+        )
 
 
 if __name__ == "__main__":
