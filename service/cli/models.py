@@ -155,7 +155,7 @@ def _row(place: Store, name: str, version: int) -> dict[str, object]:
 def _cell(value: object) -> str:
     if isinstance(value, list):
         return escape(", ".join(value))
-    return "?" if value is None else escape(str(value))
+    return "-" if value is None else escape(str(value))
 
 
 def _refusal(place: Store, name: str, version: int) -> str | None:

@@ -58,7 +58,7 @@ async def test_a_batch_that_finds_no_room_for_all_is_refused_whole(start: Start)
 
 
 async def test_what_takes_too_long_is_given_up_and_the_next_is_answered(start: Start) -> None:
-    async with start(request_timeout_s=0.1) as app:
+    async with start(request_timeout_s=0.05, default_model="moody") as app:
         await app.services.fleet.lease(app.services.fleet.default)
         responses = await asyncio.gather(predict(app, SLOW), batch(app, [SLOW, GOOD]))
         for response in responses:
@@ -70,7 +70,8 @@ async def test_what_takes_too_long_is_given_up_and_the_next_is_answered(start: S
 
 
 async def test_who_waits_behind_a_slow_batch_is_dropped_at_the_deadline(start: Start) -> None:
-    async with start(request_timeout_s=0.1, max_batch=1) as app:
+    async with start(request_timeout_s=0.05, max_batch=1, decode_threads=1, default_model="moody") as app:
+        await app.services.fleet.lease(app.services.fleet.default)
         responses = await asyncio.gather(*(predict(app, which) for which in (SLOW, GOOD, GOOD)))
         assert [response.status_code for response in responses] == [504] * 3
         assert app.services.pipeline.admission.inside == 0

@@ -26,7 +26,7 @@ LIVE = request("GET", "/health/live")
 def slow_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store whose model takes seconds for a slow image."""
     root = tmp_path_factory.mktemp("slow") / "store"
-    publish_tiny(root, "moody", model=moody_graph(slow_s=2))
+    publish_tiny(root, "moody", model=moody_graph(slow_s=1))
     return root
 
 

@@ -1,0 +1,114 @@
+"""Help with an example for every command, and one line for every reason to fail."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from models.store import Store
+from service.background import HOST
+from service.cli.main import app
+from tests.service.cli.conftest import Whatsit, assert_failed
+
+SERVE = [sys.executable, "-m", "service.cli.main", "serve"]
+
+
+def commands(group: Any, *path: str) -> Iterator[tuple[str, ...]]:
+    """The words of every command."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, *path, name)
+        else:
+            yield (*path, name)
+
+
+@pytest.mark.parametrize("words", list(commands(typer.main.get_command(app))), ids=" ".join)
+def test_every_command_has_help_with_an_example(whatsit: Whatsit, words: tuple[str, ...]) -> None:
+    result = whatsit(*words, "--help")
+    assert result.code == 0
+    assert f"Example: whatsit {' '.join(words)}" in result.out
+
+
+def test_help_lists_all_commands(whatsit: Whatsit) -> None:
+    result = whatsit("--help")
+    assert result.code == 0
+    assert {"serve", "predict", "models"} <= set(result.out.split())
+    assert whatsit("models").code == 2
+
+
+@pytest.mark.parametrize("words", [["nonsense"], ["serve", "--nonsense"], ["serve", "extra"], ["predict"]])
+def test_wrong_usage(whatsit: Whatsit, words: list[str]) -> None:
+    result = whatsit(*words)
+    assert (result.code, result.out) == (2, "")
+    assert "Error" in result.err
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("port =", "whatsit.toml is not TOML"), ("prot = 1", "setting prot"), ("port = 'x'", "setting port")],
+)
+def test_a_file_of_settings_that_cannot_be_used(whatsit: Whatsit, text: str, reason: str) -> None:
+    Path("whatsit.toml").write_text(text)
+    for words in (["serve"], ["models", "list"]):
+        assert_failed(whatsit(*words), 2, reason)
+
+
+def test_a_file_of_settings_that_is_no_text(whatsit: Whatsit) -> None:
+    Path("whatsit.toml").write_bytes(b"port = \xff")
+    assert_failed(whatsit("models", "list"), 2, "whatsit.toml is not TOML")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "reason"),
+    [
+        ("--host", "0.0.0.0", "not a loopback address"),  # noqa: S104
+        ("--port", "65536", "setting port"),
+        ("--device", "tpu", "setting device"),
+    ],
+)
+def test_settings_that_cannot_be(whatsit: Whatsit, option: str, value: str, reason: str) -> None:
+    assert_failed(whatsit("serve", option, value), 2, reason)
+
+
+def test_a_setting_of_the_environment_that_cannot_be(whatsit: Whatsit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WHATSIT_MAX_BATCH", "many")
+    assert_failed(whatsit("serve"), 2, "setting max_batch")
+
+
+@pytest.mark.parametrize("words", [["serve"], ["models", "list"], ["predict", "whatsit.toml"]])
+def test_a_store_that_is_not_there_is_wrong_usage(whatsit: Whatsit, words: list[str]) -> None:
+    Path("whatsit.toml").touch()
+    result = whatsit(*words, "--store", "nowhere")
+    assert result.code == 2
+    assert "nowhere" in result.err
+
+
+@pytest.mark.parametrize("model", ["nothing", "tiny@9", "tiny@nothing", "NO", "[/markup]", ""])
+def test_a_default_model_that_is_not_there_is_said_before_anything_starts(
+    whatsit: Whatsit, store: Store, model: str
+) -> None:
+    result = whatsit("serve", "--store", store.root, "--model", model)
+    assert_failed(result, 1, model.rpartition("@")[2])
+
+
+def test_a_port_that_is_taken() -> None:
+    with socket.create_server((HOST, 0)) as taken:
+        command = [*SERVE, "--port", str(taken.getsockname()[1])]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 1
+    assert "address already in use" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become a user without a name")
+def test_a_user_without_a_name_is_known_by_number() -> None:
+    code = "from service.cli.options import who; import os; os.setuid(54321); print(who())"
+    environment = {name: value for name, value in os.environ.items() if name not in {"USER", "LOGNAME", "USERNAME"}}
+    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert result.stdout == "54321\n"

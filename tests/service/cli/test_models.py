@@ -1,0 +1,123 @@
+"""``whatsit models``: list, show, verify, promote, rollback, remove."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from models.audit import entries
+from models.layout import model_dir
+from models.store import Store
+from tests.service.cli.conftest import Result, Whatsit, assert_failed
+from tests.support.bundles import publish_tiny
+
+
+@pytest.fixture
+def models(whatsit: Whatsit, store: Store) -> Whatsit:
+    """Runs ``whatsit models`` on a store where ``tiny`` has two versions."""
+    publish_tiny(store.root)
+
+    def run(*arguments: object) -> Result:
+        return whatsit("models", *arguments, "--store", store.root)
+
+    return run
+
+
+def rows(result: Result) -> list[list[str]]:
+    lines = [line for line in result.out.splitlines() if line.startswith("│")]
+    return [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines]
+
+
+def test_list(models: Whatsit) -> None:
+    models("promote", "tiny@1", "production")
+    models("promote", "tiny@1", "old")
+    result = models("list")
+    assert result.code == 0
+    assert [row[:5] for row in rows(result)] == [
+        ["tiny", "1", "old, production", "3", "1.0"],
+        ["tiny", "2", "", "3", "1.0"],
+    ]
+    listed = json.loads(models("list", "--json").out)
+    assert list(listed[0]) == ["model", "version", "aliases", "classes", "accuracy", "published"]
+    assert [entry["version"] for entry in listed] == [1, 2]
+
+
+def test_a_manifest_that_cannot_be_read_hides_no_other_version(models: Whatsit, store: Store) -> None:
+    (store.bundle("tiny", 1) / "manifest.json").write_text("{")
+    assert [row[:4] for row in rows(models("list"))] == [["tiny", "1", "", "-"], ["tiny", "2", "", "3"]]
+
+
+def test_an_empty_store(whatsit: Whatsit, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for command, out in (("list", "[]"), ("verify", "[]")):
+        result = whatsit("models", command, "--store", tmp_path / "empty", "--json")
+        assert (result.code, result.out.strip()) == (0, out)
+
+
+def test_show(models: Whatsit, store: Store) -> None:
+    facts = dict(rows(models("show", "tiny")))
+    assert (facts["model"], facts["version"], facts["labels"]) == ("tiny", "2", "red, green, blue")
+    result = models("show", "tiny@1", "--json")
+    assert json.loads(result.out) == store.manifest("tiny", 1).model_dump(mode="json")
+
+
+@pytest.mark.parametrize("ref", ["nothing", "tiny@3", "tiny@nothing", "NO", "tiny@01"])
+@pytest.mark.parametrize("command", [["show"], ["verify"], ["promote"]])
+def test_what_is_not_there(models: Whatsit, command: list[str], ref: str) -> None:
+    arguments = [*command, ref, "production"] if command == ["promote"] else [*command, ref]
+    assert_failed(models(*arguments), 1, ref.partition("@")[2] or ref)
+
+
+def test_verify(models: Whatsit, store: Store) -> None:
+    result = models("verify")
+    assert (result.code, result.out) == (0, "tiny@1: proved\ntiny@2: proved\n")
+    (store.bundle("tiny", 1) / "golden" / "0.png").write_bytes(b"changed")
+    result = models("verify")
+    assert result.code == 1
+    assert result.out.startswith("tiny@1: refused: golden/0.png is not what was published")
+    assert result.out.endswith("tiny@2: proved\n")
+    result = models("verify", "--json")
+    assert result.code == 1
+    assert [(one["version"], one["refused"] is None) for one in json.loads(result.out)] == [(1, False), (2, True)]
+    assert models("verify", "tiny@2").code == 0
+
+
+def test_promote_and_rollback(models: Whatsit, store: Store) -> None:
+    assert (
+        models("promote", "tiny@1", "production", "--why", "first").out
+        == "tiny@production: version 1 (was no version)\n"
+    )
+    assert models("promote", "tiny@2", "production", "--expect", 1).out == "tiny@production: version 2 (was 1)\n"
+    assert_failed(models("promote", "tiny@1", "production", "--expect", 1), 1, "names version 2, not version 1")
+    assert store.aliases("tiny") == {"production": 2}
+    assert models("rollback", "tiny", "--why", "worse").out == "tiny@production: version 1 (was 2)\n"
+    assert store.aliases("tiny") == {"production": 1}
+    assert_failed(models("rollback", "tiny"), 1, "no earlier version")
+    log = entries(model_dir(store.root, "tiny"))[2:]
+    assert [(entry.action, entry.before, entry.after, entry.why) for entry in log] == [
+        ("move", None, 1, "first"),
+        ("move", 1, 2, ""),
+        ("rollback", 2, 1, "worse"),
+    ]
+
+
+def test_only_a_version_that_is_proved_is_promoted(models: Whatsit, store: Store) -> None:
+    (store.bundle("tiny", 2) / "model.onnx").write_bytes(b"changed")
+    assert_failed(models("promote", "tiny@2", "production"), 1, "model.onnx")
+    assert store.aliases("tiny") == {}
+
+
+@pytest.mark.parametrize("alias", ["7", "A", "", "a b", "../x", "[/x]"])
+def test_names_that_no_alias_can_have(models: Whatsit, store: Store, alias: str) -> None:
+    assert_failed(models("promote", "tiny@1", alias), 1, "alias")
+    assert store.aliases("tiny") == {}
+
+
+def test_remove(models: Whatsit, store: Store) -> None:
+    models("promote", "tiny@1", "production")
+    assert_failed(models("remove", "tiny@1"), 1, "what production names")
+    assert models("remove", "tiny@2").out == "tiny@2: removed\n"
+    assert store.versions("tiny") == [1]
+    assert_failed(models("remove", "tiny@2"), 1, "no version 2")
+    for ref in ("tiny", "tiny@production"):
+        assert models("remove", ref).code == 2

@@ -1,0 +1,93 @@
+"""``whatsit predict``: files without a server."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from models.store import Store
+from tests.service.cli.conftest import Whatsit, assert_failed
+from tests.support.bundles import publish_tiny
+from tests.support.images import encode, solid
+
+
+def write(name: str, content: bytes | None = None) -> Path:
+    path = Path(name)
+    path.write_bytes(encode(solid("green"), "PNG") if content is None else content)
+    return path
+
+
+def test_a_table_for_people(whatsit: Whatsit, store: Store) -> None:
+    result = whatsit("predict", write("a.png"), "--store", store.root, "--model", "tiny@1")
+    assert (result.code, result.err) == (0, "")
+    [row] = [line for line in result.out.splitlines() if "a.png" in line]
+    assert [cell.strip() for cell in row.split("│")[1:-1]] == ["a.png", "green", "100.0%", "accept"]
+
+
+def test_json_for_programs(whatsit: Whatsit, store: Store) -> None:
+    result = whatsit("predict", write("a.png"), "--store", store.root, "--json", "--top-k", 2)
+    assert result.code == 0
+    [answer] = json.loads(result.out)
+    assert list(answer) == ["file", "label", "score", "decision", "predictions"]
+    assert (answer["file"], answer["label"], len(answer["predictions"])) == ("a.png", "green", 2)
+
+
+def test_a_file_that_cannot_be_used_fails_alone(whatsit: Whatsit, store: Store) -> None:
+    files = [write("a.png"), write("bad.png", b"text"), write("empty.png", b""), write("z.png")]
+    result = whatsit("predict", *files, "--store", store.root, "--json")
+    assert result.code == 1
+    answers = json.loads(result.out)
+    assert [answer.get("label") for answer in answers] == ["green", None, None, "green"]
+    assert "not a JPEG" in answers[1]["error"]
+    table = whatsit("predict", *files, "--store", store.root)
+    assert table.code == 1
+    assert "not a JPEG" in table.out
+
+
+@pytest.mark.parametrize("name", ["[x].png", "[bold]b[:].png", "[red].png"])
+def test_a_name_is_no_markup(whatsit: Whatsit, store: Store, name: str) -> None:
+    result = whatsit("predict", write(name), "--store", store.root)
+    assert result.code == 0
+    assert name in result.out
+
+
+def test_a_label_is_no_markup(whatsit: Whatsit, tmp_path: Path) -> None:
+    publish_tiny(tmp_path / "odd", labels=("[red]", "[/]", "blue"))
+    result = whatsit("predict", write("a.png"), "--store", tmp_path / "odd")
+    assert result.code == 0
+    assert "[red]" in result.out or "[/]" in result.out or "blue" in result.out
+
+
+def test_the_model_is_found_as_the_service_finds_it(
+    whatsit: Whatsit, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WHATSIT_STORE", str(store.root))
+    image = write("a.png")
+    assert whatsit("predict", image).code == 0
+    publish_tiny(store.root, "other")
+    assert_failed(whatsit("predict", image), 1, "holds not one model but: other, tiny")
+    Path("whatsit.toml").write_text('default_model = "other"')
+    assert whatsit("predict", image).code == 0
+
+
+def test_the_store_may_be_named_in_the_file(whatsit: Whatsit, store: Store) -> None:
+    Path("whatsit.toml").write_text(f'store = "{store.root}"')
+    assert whatsit("predict", write("a.png")).code == 0
+    assert "tiny" in whatsit("models", "list").out
+
+
+def test_limits_are_those_of_the_settings(whatsit: Whatsit, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WHATSIT_MAX_IMAGE_SIDE", "7")
+    result = whatsit("predict", write("a.png"), "--store", store.root)
+    assert result.code == 1
+    assert "8 x 8" in result.out
+
+
+def test_what_is_no_file_is_wrong_usage(whatsit: Whatsit, store: Store) -> None:
+    for path in ("nothing.png", "."):
+        assert whatsit("predict", path, "--store", store.root).code == 2
+
+
+def test_a_version_that_fails_its_proof(whatsit: Whatsit, store: Store) -> None:
+    (store.bundle("tiny", 1) / "model.onnx").write_bytes(b"changed")
+    assert_failed(whatsit("predict", write("a.png"), "--store", store.root), 1, "model.onnx is not what was published")
