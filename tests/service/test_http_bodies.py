@@ -78,7 +78,6 @@ def test_a_body_that_does_not_arrive_is_not_waited_for(server: Server) -> None:
     with connect(server.running.port) as connection:
         connection.send(declared(len(RED) + 1) + RED)
         assert_problem(connection.response(), 408, "body-timeout")
-        assert connection.closed()
 
 
 @pytest.mark.parametrize("head", [declared(len(RED)), CHUNKED + b"5\r\n"], ids=["declared", "chunked"])

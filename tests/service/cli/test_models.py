@@ -61,11 +61,11 @@ def test_show(models: Whatsit, store: Store) -> None:
     assert json.loads(result.out) == store.manifest("tiny", 1).model_dump(mode="json")
 
 
-@pytest.mark.parametrize("ref", ["nothing", "tiny@3", "tiny@nothing", "NO", "tiny@01"])
-@pytest.mark.parametrize("command", [["show"], ["verify"], ["promote"]])
-def test_what_is_not_there(models: Whatsit, command: list[str], ref: str) -> None:
-    arguments = [*command, ref, "production"] if command == ["promote"] else [*command, ref]
-    assert_failed(models(*arguments), 1, ref.partition("@")[2] or ref)
+@pytest.mark.parametrize("command", ["show", "verify", "promote"])
+def test_what_is_not_there(models: Whatsit, command: str) -> None:
+    for ref in ("nothing", "tiny@3", "tiny@nothing", "NO", "tiny@01"):
+        arguments = [command, ref, "production"] if command == "promote" else [command, ref]
+        assert_failed(models(*arguments), 1, ref.partition("@")[2] or ref)
 
 
 def test_verify(models: Whatsit, store: Store) -> None:
@@ -107,9 +107,9 @@ def test_only_a_version_that_is_proved_is_promoted(models: Whatsit, store: Store
     assert store.aliases("tiny") == {}
 
 
-@pytest.mark.parametrize("alias", ["7", "A", "", "a b", "../x", "[/x]"])
-def test_names_that_no_alias_can_have(models: Whatsit, store: Store, alias: str) -> None:
-    assert_failed(models("promote", "tiny@1", alias), 1, "alias")
+def test_names_that_no_alias_can_have(models: Whatsit, store: Store) -> None:
+    for alias in ("7", "A", "", "a b", "../x", "[/x]"):
+        assert_failed(models("promote", "tiny@1", alias), 1, "alias")
     assert store.aliases("tiny") == {}
 
 
