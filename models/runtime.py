@@ -20,7 +20,7 @@ _CUDA = "CUDAExecutionProvider"
 # HEURISTIC picks convolution algorithms at once instead of timing them all for each new batch size.
 _CUDA_OPTIONS = {"cudnn_conv_algo_search": "HEURISTIC", "arena_extend_strategy": "kSameAsRequested"}
 _PROVIDERS = {"cpu": _CPU, "cuda": _CUDA}
-_ERRORS_ONLY = 3
+_FATAL_ONLY = 4  # errors come as exceptions; told by onnxruntime as well, they break a log of JSON lines
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ def _open_auto(graph: bytes, threads: int) -> onnxruntime.InferenceSession:
 def _open(graph: bytes, provider: str, threads: int) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    options.log_severity_level = _ERRORS_ONLY
+    options.log_severity_level = _FATAL_ONLY
     # Spinning threads of onnxruntime's pool take the cores that decode the next images.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     providers: list[str | tuple[str, dict[str, str]]] = [_CPU]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from service.background import running
-from tests.service.support.moods import GOOD, SLOW, mood, moody_graph
+from tests.service.support.moods import FAILS, GOOD, SLOW, mood, moody_graph
 from tests.service.support.problems import assert_problem
 from tests.service.support.process import Server
 from tests.service.support.raw import RawResponse, connect, request
@@ -188,12 +188,13 @@ def test_memory_is_given_back_after_load(start_server: StartServer) -> None:
 
 def test_the_log_of_a_whole_life_is_json(start_server: StartServer) -> None:
     with start_server(log_level="debug") as server:
-        for path, body in (("/v1/predict", mood(GOOD)), ("/v1/predict", b"x"), ("/v1/nothing", b"x")):
+        asked = [("predict", mood(GOOD)), ("predict", b"x"), ("nothing", b"x"), ("predict", mood(FAILS))]
+        for path, body in ((f"/v1/{path}", body) for path, body in asked):
             server.running.ask("POST", path, body, "image/png")
         server.running.ask("GET", "/v1/a%0d%0a%1b[31m")
         server.running.stop()
         lines: list[dict[str, Any]] = server.lines()
         assert all({"time", "level", "event"} <= line.keys() for line in lines)
         requests = [line for line in server.lines("request") if not line["path"].startswith("/health")]
-        assert [line["status"] for line in requests] == [200, 415, 404, 404]
+        assert [line["status"] for line in requests] == [200, 415, 404, 500, 404]
         assert requests[0]["model"] == "moody@1"
