@@ -17,10 +17,12 @@ def score(probabilities: Probabilities, targets: Targets, labels: tuple[str, ...
     """All metrics of ``probabilities`` ``[N, classes]`` against ``targets`` ``[N]``; ties go to the lower index.
 
     Top-5 is top-1 of fewer classes where there are fewer; a class that was never predicted has the precision 0.
+    Macro F1 is the mean over the classes that an image shows or was taken for, as scikit-learn has it.
     """
     predicted = probabilities.argmax(axis=1)
     matrix = confusion_matrix(predicted, targets, len(labels))
     per_class = tuple(_of_class(matrix, index, label) for index, label in enumerate(labels))
+    occurs = (matrix.sum(axis=0) + matrix.sum(axis=1) > 0).tolist()
     correct = int(np.trace(matrix))
     truth = probabilities[np.arange(len(targets)), targets].astype(np.float64)
     best = np.argsort(-probabilities, axis=1, kind="stable")[:, :5]
@@ -31,7 +33,7 @@ def score(probabilities: Probabilities, targets: Targets, labels: tuple[str, ...
         accuracy=correct / len(targets),
         top5_accuracy=float((best == targets[:, None]).any(axis=1).mean()),
         loss=float(-np.log(np.maximum(truth, _LEAST)).mean()),
-        macro_f1=float(np.mean([entry.f1 for entry in per_class])),
+        macro_f1=float(np.mean([entry.f1 for entry, seen in zip(per_class, occurs, strict=True) if seen])),
         expected_calibration_error=calibration_error(probabilities, targets),
         per_class=per_class,
         confusion_matrix=tuple(tuple(row) for row in matrix.tolist()),

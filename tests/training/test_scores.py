@@ -35,6 +35,12 @@ def test_a_class_never_answered_and_never_asked_scores_zero() -> None:
     }
 
 
+def test_macro_f1_is_of_the_classes_that_occur() -> None:
+    assert score(rows(0, 0), np.array([0, 0]), LABELS, "test").macro_f1 == 1
+    assert score(rows(0, 1), np.array([0, 0]), LABELS, "test").macro_f1 == pytest.approx((2 / 3 + 0) / 2)
+    assert score(rows(0, 0), np.array([0, 1]), LABELS, "test").macro_f1 == pytest.approx((2 / 3 + 0) / 2)
+
+
 def test_the_best_five_are_counted_and_ties_go_to_the_lower_index() -> None:
     flat = np.full((2, 8), 1 / 8, np.float32)
     metrics = score(flat, np.array([4, 5]), tuple("abcdefgh"), "test")
