@@ -16,12 +16,17 @@ FILE_NAME = "[A-Za-z0-9][A-Za-z0-9._-]*"
 FileName = Annotated[str, StringConstraints(pattern=f"^{FILE_NAME}$")]
 BundlePath = Annotated[str, StringConstraints(pattern=f"^{FILE_NAME}(/{FILE_NAME})*$")]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+# A threshold that no score reaches; 1 would not do, for scores of exactly 1 exist.
+ACCEPTS_NOTHING = 1.01
 
 
 class Strict(BaseModel):
-    """Immutable; an unknown key is an error, so that a typing mistake cannot pass as a default."""
+    """Immutable; an unknown key is an error, so that a typing mistake cannot pass as a default.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    No number is infinite or none at all: such a one passes every comparison, or fails every one.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class InputSpec(Strict):
@@ -62,10 +67,11 @@ class Decision(Strict):
     """A best guess scored below ``threshold`` is answered ``review``, the others ``accept``.
 
     ``accuracy`` and ``coverage`` are those of the accepted images of the validation split: how often an
-    accepted answer was right, and what share of the images was accepted.
+    accepted answer was right, and what share of the images was accepted. A threshold of ``ACCEPTS_NOTHING`` leaves
+    everything for review; accuracy and coverage are 0 then.
     """
 
-    threshold: Fraction
+    threshold: Annotated[float, Field(ge=0, le=ACCEPTS_NOTHING)]
     accuracy: Fraction
     coverage: Fraction
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from models.manifest import Decision
+from models.manifest import ACCEPTS_NOTHING, Decision
 from training.config import Recipe
 from training.data.splits import SplitRecord
 from training.run import Run
@@ -70,8 +70,11 @@ def model_card(name: str, run: Run) -> str:
 
 
 def _decision(decision: Decision, wanted: float) -> str:
-    if not decision.accuracy >= wanted:
-        return f"No score is right in {wanted:.0%} of the cases on the validation split, so answers are `review`."
+    if decision.threshold >= ACCEPTS_NOTHING:
+        return (
+            f"The validation split proves of no score that it is right in {wanted * 100:g} % of the cases, so every "
+            "answer is `review`."
+        )
     return (
         f"On the validation split, scores of at least {decision.threshold:.3f} are right in {decision.accuracy:.2%} of "
         f"the cases, and {decision.coverage:.2%} of the images reach them: these answers are `accept`, the others "

@@ -20,6 +20,7 @@ from training.errors import InvalidRecipe
 RECIPES = Path(__file__).parent / "recipes"
 
 Share = Annotated[float, Field(ge=0, lt=1)]
+Part = Annotated[float, Field(gt=0, lt=1)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -27,17 +28,17 @@ class DataSettings(Strict):
     """Where the images come from and how they are split.
 
     ``validation`` and ``test`` are the shares that are drawn, stratified and seeded, where the data has no such
-    split of its own. ``labels`` names the classes of IDX files in rising order of their numbers. ``download`` is the
-    data set that is fetched when no ``--data`` is given. ``licence`` is noted beside every image of the data that is
-    published, as a golden image.
+    split of its own; neither can be 0, as no version goes without calibration and numbers. ``labels`` names the
+    classes of IDX files in rising order of their numbers. ``download`` is the data set that is fetched when no
+    ``--data`` is given. ``licence`` is noted beside every image of the data that is published, as a golden image.
     """
 
     kind: Literal["folder", "cifar10", "idx"]
     download: Literal["cifar10", "fashion-mnist"] | None = None
     labels: tuple[Label, ...] = ()
     licence: str = ""
-    validation: Share = 0.1
-    test: Share = 0.15
+    validation: Part = 0.1
+    test: Part = 0.15
 
 
 class AugmentSettings(Strict):
@@ -96,7 +97,7 @@ class FitSettings(Strict):
 
 
 class DecisionSettings(Strict):
-    """``accuracy`` is what accepted answers are to reach on the validation split."""
+    """``accuracy`` is what accepted answers are to reach; the validation split must prove it, at 95 % confidence."""
 
     accuracy: Annotated[float, Field(gt=0, lt=1)] = 0.95
 

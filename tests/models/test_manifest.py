@@ -68,6 +68,8 @@ def test_a_manifest_comes_back_as_it_was(good: str) -> None:
         ("graphs/fp32/file", "other.onnx", "no sha256 for other.onnx"),
         ("decision/threshold", 1.1, "decision.threshold"),
         ("decision/threshold", float("nan"), "decision.threshold"),
+        ("metrics/loss", float("nan"), "metrics.loss"),
+        ("provenance/training_seconds", float("inf"), "provenance.training_seconds"),
         ("metrics/accuracy", -0.1, "metrics.accuracy"),
         ("metrics/images", 0, "metrics.images"),
         ("files", {}, "no sha256 for model.onnx"),

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.manifest import Decision, Manifest
+from models.manifest import ACCEPTS_NOTHING, Decision, Manifest
 from models.postprocess import answer
 from tests.support.bundles import publish_tiny
 
@@ -37,6 +37,12 @@ def test_ties_go_to_the_lower_index(manifest: Manifest) -> None:
 @pytest.mark.parametrize(("top_k", "count"), [(1, 1), (4, 4), (5, 4), (1000, 4)])
 def test_top_k_is_at_most_all(manifest: Manifest, top_k: int, count: int) -> None:
     assert len(answer(row(0.7, 0.1, 0.1, 0.1), manifest, top_k).predictions) == count
+
+
+def test_not_even_certainty_passes_a_threshold_that_accepts_nothing(manifest: Manifest) -> None:
+    decision = Decision(threshold=ACCEPTS_NOTHING, accuracy=0, coverage=0)
+    closed = manifest.model_copy(update={"decision": decision})
+    assert answer(row(1, 0, 0, 0), closed, 1).decision == "review"
 
 
 @pytest.mark.parametrize(

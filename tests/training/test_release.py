@@ -1,8 +1,10 @@
+import shutil
 from pathlib import Path
 
 import pytest
 
 from models.errors import ImageError, InvalidRef
+from models.manifest import ACCEPTS_NOTHING, Decision
 from models.opening import open_version
 from models.store import Store
 from tests.support.images import encode
@@ -10,7 +12,7 @@ from tests.training.support import drawing
 from training.card import model_card
 from training.errors import RunUnusable
 from training.release import publish
-from training.run import Run
+from training.run import Run, write_model
 
 
 def test_a_published_run_opens_and_says_where_it_is_from(finished: Run, tmp_path: Path) -> None:
@@ -75,3 +77,17 @@ def test_the_card_has_the_numbers(finished: Run) -> None:
     assert "108 for train, 12 for validation, 30 for test" in card
     assert card.count("| 10 |") == 3
     assert "{" not in card
+
+
+@pytest.mark.parametrize(
+    ("decision", "said"),
+    [
+        (Decision(threshold=0.5, accuracy=0.96, coverage=0.9), "at least 0.500 are right in 96.00% of the cases"),
+        (Decision(threshold=ACCEPTS_NOTHING, accuracy=0, coverage=0), "right in 95 % of the cases, so every answer is"),
+    ],
+)
+def test_the_card_says_what_is_accepted(finished: Run, tmp_path: Path, decision: Decision, said: str) -> None:
+    shutil.copytree(finished.folder, tmp_path / "run")
+    run = Run(tmp_path / "run")
+    write_model(run.calibration_file, run.calibration().model_copy(update={"decision": decision}))
+    assert said in model_card("shapes", run)
