@@ -39,10 +39,11 @@ async def _answer(
     request: Request, services: Services, ref: Ref, uploads: list[Upload], top_k: int, deadline: float
 ) -> BatchResponse:
     lease = await services.fleet.lease(ref)
-    outcomes = await services.pipeline.predict_many(lease.engine, uploads, top_k, deadline)
     model = ModelUsed.of(lease.resolved)
+    request.state.noted.update(model=f"{model.name}@{model.version}", images=len(uploads))
+    outcomes = await services.pipeline.predict_many(lease.engine, uploads, top_k, deadline)
     failed = sum(isinstance(outcome, Problem) for outcome in outcomes)
-    request.state.noted.update(model=f"{model.name}@{model.version}", images=len(uploads), failed=failed)
+    request.state.noted["failed"] = failed
     items = [
         item_of(index, upload.name, outcome)
         for index, (upload, outcome) in enumerate(zip(uploads, outcomes, strict=True))

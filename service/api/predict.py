@@ -38,9 +38,9 @@ async def _answer(
     request: Request, services: Services, ref: Ref, upload: Upload, top_k: int, deadline: float
 ) -> PredictResponse:
     lease = await services.fleet.lease(ref)
-    outcome = await services.pipeline.predict(lease.engine, upload, top_k, deadline)
     model = ModelUsed.of(lease.resolved)
     request.state.noted.update(model=f"{model.name}@{model.version}", images=1, bytes=len(upload.data))
+    outcome = await services.pipeline.predict(lease.engine, upload, top_k, deadline)
     return PredictResponse.model_validate(
         {"id": request.state.request_id, "model": model, **ImageAnswer.fields_of(outcome)}
     )

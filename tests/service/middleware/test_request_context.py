@@ -95,6 +95,14 @@ async def test_a_line_says_what_was_asked_and_what_came_of_it(app: App, lines: L
     assert line["ms"] > 0
 
 
+async def test_a_line_says_which_version_answered_or_failed(app: App, lines: Lines) -> None:
+    for path, body in (("predict", b"GIF89a"), ("predict/batch", b"x")):
+        await app.client.post(f"/v1/{path}", content=body, headers={"content-type": "image/gif"})
+    single, batch = lines.of("request")
+    assert (single["model"], single["images"], single["status"]) == ("tiny@1", 1, 422)
+    assert (batch["model"], batch["images"], batch["failed"], batch["status"]) == ("tiny@1", 1, 1, 200)
+
+
 async def test_probes_are_logged_only_for_who_debugs(app: App, lines: Lines) -> None:
     for path in ("/health/live", "/health/ready", "/metrics"):
         await app.client.get(path)
