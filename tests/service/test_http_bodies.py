@@ -33,11 +33,14 @@ def test_a_length_that_is_too_large_is_refused_before_the_body_comes(server: Ser
         assert_problem(connection.response(), 413, "body-too-large")
 
 
-def test_who_asks_first_is_told_not_to_send(server: Server) -> None:
-    with connect(server.running.port) as connection:
-        connection.send(declared(LIMIT + 1).replace(b"\r\n\r\n", b"\r\nexpect: 100-continue\r\n\r\n"))
-        assert_problem(connection.response(), 413, "body-too-large")
-        connection.send(b"")
+def test_who_asks_before_sending_is_told(server: Server) -> None:
+    for length, answer in ((len(RED), 100), (LIMIT + 1, 413)):
+        with connect(server.running.port) as connection:
+            connection.send(declared(length).replace(b"host: x", b"host: x\r\nexpect: 100-continue"))
+            assert connection.response().status_code == answer
+            if answer == 100:
+                connection.send(RED)
+                assert connection.response().status_code == 200
 
 
 def test_who_sends_a_large_body_all_the_same_can_read_why_it_was_refused(server: Server) -> None:

@@ -1,10 +1,12 @@
 """More than the service can do: it says so at once, forgets nobody, and is itself again afterwards."""
 
 import asyncio
+import json
 import random
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 from starlette.types import Message
@@ -17,6 +19,7 @@ from tests.service.support.moods import GOOD, SLOW, mood
 from tests.service.support.problems import assert_problem
 from tests.service.support.process import Server
 from tests.service.support.raw import connect, request
+from tests.support.images import encode, solid
 
 PNG = {"content-type": "image/png"}
 
@@ -104,3 +107,20 @@ def test_a_hundred_clients_that_leave_at_any_moment_harm_nobody(server: Server) 
     assert (status, answer["label"]) == (200, "red")
     server.wait_for_metric("whatsit_permits_held", most=0)
     assert len(server.lines(level="error")) == errors
+
+
+def test_many_clients_on_kept_connections_each_get_their_own_answers(server: Server) -> None:
+    images = {colour: encode(solid(colour), "PNG") for colour in ("red", "green", "blue")}
+
+    def ask(number: int) -> list[bool]:
+        order = [("red", "green", "blue")[(number + turn) % 3] for turn in range(30)]
+        with connect(server.running.port) as connection:
+            right = []
+            for colour in order:
+                connection.send(request("POST", "/v1/predict", images[colour], content_type="image/png"))
+                response = connection.response()
+                right.append(response.status_code == 200 and json.loads(response.content)["label"] == colour)
+            return right
+
+    with ThreadPoolExecutor(12) as clients:
+        assert all(right for rights in clients.map(ask, range(12)) for right in rights)
