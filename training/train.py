@@ -1,5 +1,6 @@
 """A whole training run: recipe, data, fit, and everything that a version needs besides a name."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,6 +48,7 @@ def train(request: Request) -> Run:
     say(f"{data.record.source}: {len(data.labels)} classes; images: {counts}")
     fit(request.recipe, data, run)
     finish(request.recipe, data, run)
+    shutil.rmtree(run.cache, ignore_errors=True)
     return run
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.training.support import tiny_recipe, write_classes
+from training.data import dataset
 from training.errors import InvalidData, RunExists, RunUnusable
+from training.fit import fit
 from training.run import Run
 from training.train import Request, train
 
@@ -24,6 +26,18 @@ def test_a_finished_run_has_everything(finished: Run) -> None:
     assert finished.calibration().temperature > 0
     assert len(list(finished.golden.glob("*.png"))) == 3
     assert finished.graph.exists()
+
+
+def test_the_pixels_of_a_large_set_go_when_the_run_is_finished(
+    drawings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dataset, "_IN_MEMORY_BYTES", 1000)
+    made: list[bool] = []
+    monkeypatch.setattr("training.train.fit", lambda *arguments: made.append(run.cache.exists()) or fit(*arguments))
+    run = Run(tmp_path / "run")
+    train(Request("tiny", tiny_recipe(tmp_path, "fit.epochs=1"), drawings, run.folder))
+    assert made == [True]
+    assert not run.cache.exists()
 
 
 def test_a_second_run_into_the_folder_is_refused(finished: Run, drawings: Path) -> None:
