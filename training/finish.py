@@ -1,6 +1,7 @@
 """From the best epoch's weights to what a version needs: calibrated, exported, proved, and measured once."""
 
 import numpy as np
+from lightning.fabric import Fabric
 
 from models.postprocess import Probabilities
 from models.preprocess import Pixels
@@ -9,8 +10,9 @@ from training.calibrate import calibrate
 from training.config import Recipe
 from training.data.dataset import Dataset
 from training.data.splits import Indices
+from training.errors import RunUnusable
 from training.export import Served, export
-from training.fit import make_fabric, predict
+from training.fit import best_epoch, predict
 from training.golden import choose_golden, write_golden
 from training.network import Network, build_network
 from training.parity import check_parity
@@ -25,17 +27,17 @@ _PARITY_IMAGES = 64
 def finish(recipe: Recipe, data: Dataset, run: Run) -> None:
     """Write graph, calibration, golden images and metrics of a fitted run.
 
-    Temperature and threshold come from the validation split; the test split is looked at here, once, through the
-    exported graph. Raises ExportMismatch when that graph is not the network.
+    Temperature and threshold come from the validation split, from logits in the float32 of the graph, whatever
+    precision trained; the test split is looked at here, once, through the exported graph. Raises ExportMismatch when
+    that graph is not the network, RunUnusable when the best checkpoint is not the one of the history.
     """
     network = best_network(recipe, data, run)
-    fabric = make_fabric(recipe)
-    logits = predict(fabric, fabric.setup_module(network), data, "validation")
+    logits = predict(Fabric(accelerator="cpu", devices=1, precision="32-true"), network, data, "validation")
     calibration = calibrate(logits, data.targets[data.splits.validation], recipe.decision.accuracy)
-    served = Served(network.cpu(), calibration.temperature)
+    served = Served(network, calibration.temperature)
     export(served, recipe.input, run.graph)
     session = open_session(run.graph)
-    difference = check_parity(served, session, data.pixels[data.splits.validation[:_PARITY_IMAGES]])
+    difference = check_parity(served, session, data.pixels[_spread(data.splits.validation, _PARITY_IMAGES)])
     say(f"exported: {run.graph.stat().st_size / 1e6:.1f} MB, at most {difference:.1g} from torch")
     write_model(run.calibration_file, calibration)
     probabilities = run_graph(session, data.pixels, data.splits.test)
@@ -46,8 +48,11 @@ def finish(recipe: Recipe, data: Dataset, run: Run) -> None:
 
 def best_network(recipe: Recipe, data: Dataset, run: Run) -> Network:
     """The network of the epoch of the least validation loss."""
+    checkpoint, best = load_checkpoint(run.best), best_epoch(run.history())
+    if best is None or checkpoint["epoch"] != best.epoch:
+        raise RunUnusable(f"{run.best} is of epoch {checkpoint['epoch']}, which is not the best of the history")
     network = build_network(recipe, len(data.labels))
-    network.load_state_dict(load_checkpoint(run.best)["network"])
+    network.load_state_dict(checkpoint["network"])
     return network.eval()
 
 
@@ -56,3 +61,8 @@ def run_graph(session: Session, pixels: Pixels, rows: Indices) -> Probabilities:
     starts = range(0, len(rows), _BATCH)
     parts = (session.run(pixels[rows[start : start + _BATCH]]) for start in starts)
     return np.concatenate(list(bar(parts, "evaluating", len(starts))))
+
+
+def _spread(rows: Indices, count: int) -> Indices:
+    """At most ``count`` of ``rows``, evenly spaced: a folder lists one class after another."""
+    return rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(np.int64)]

@@ -6,12 +6,14 @@ from a seed of its own, so that an epoch repeated after a kill is the epoch that
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
 from lightning.fabric import Fabric
+from lightning.fabric.plugins import Precision
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
@@ -32,33 +34,38 @@ _PREDICT_BATCH = 500
 
 @dataclass
 class _State:
-    """What a checkpoint holds, and the way there and back."""
+    """What a checkpoint holds, and the way there and back; ``precision`` has the scale of gradients in fp16."""
 
     network: Network
     optimizer: torch.optim.Optimizer
+    precision: Precision
     history: list[EpochMetrics] = field(default_factory=list)
 
-    @property
-    def best(self) -> EpochMetrics | None:
-        """The epoch of the least validation loss, the earliest of equals."""
-        return min(self.history, key=lambda row: row.validation_loss, default=None)
-
     def save(self, run: Run) -> None:
-        """Write the checkpoints of the epoch just finished; the best first: a kill in between repeats the epoch."""
-        weights = {"network": self.network.state_dict(), "epoch": len(self.history)}
-        if self.best is self.history[-1]:
-            save_checkpoint(run.best, weights)
+        """Write the checkpoints of the epoch just finished; the last first: it can stand in for a best one."""
         rows = [row.model_dump() for row in self.history]
-        save_checkpoint(run.last, weights | {"optimizer": self.optimizer.state_dict(), "history": rows})
+        states = {"optimizer": self.optimizer.state_dict(), "precision": self.precision.state_dict()}
+        save_checkpoint(run.last, self._weights() | states | {"history": rows})
+        self._save_best(run)
         write_lines(run.metrics_log, self.history)
 
     def load(self, run: Run) -> None:
-        """Go back to the last finished epoch."""
+        """Go back to the last finished epoch, and write its best checkpoint where a kill came before that."""
         content = load_checkpoint(run.last)
         self.network.load_state_dict(content["network"])
         self.optimizer.load_state_dict(content["optimizer"])
+        if content.get("precision"):
+            self.precision.load_state_dict(content["precision"])
         self.history = [EpochMetrics.model_validate(row) for row in content["history"]]
+        self._save_best(run)
         write_lines(run.metrics_log, self.history)
+
+    def _save_best(self, run: Run) -> None:
+        if best_epoch(self.history) is self.history[-1]:
+            save_checkpoint(run.best, self._weights())
+
+    def _weights(self) -> dict[str, Any]:
+        return {"network": self.network.state_dict(), "epoch": len(self.history)}
 
 
 def fit(recipe: Recipe, data: Dataset, run: Run) -> list[EpochMetrics]:
@@ -71,7 +78,7 @@ def fit(recipe: Recipe, data: Dataset, run: Run) -> list[EpochMetrics]:
     measure(network, data.pixels, data.splits.train, recipe)
     fabric = make_fabric(recipe)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub forgets it
-    state = _State(network, build_optimizer(recipe.optimizer, network))
+    state = _State(network, build_optimizer(recipe.optimizer, network), fabric.strategy.precision)
     loop = _Loop(recipe, data, fabric, state)
     if run.last.exists():
         state.load(run)
@@ -81,6 +88,11 @@ def fit(recipe: Recipe, data: Dataset, run: Run) -> list[EpochMetrics]:
         state.save(run)
         say(_line(state.history[-1], recipe.fit.epochs))
     return state.history
+
+
+def best_epoch(history: Sequence[EpochMetrics]) -> EpochMetrics | None:
+    """The epoch of the least validation loss, the earliest of equals; None before the first."""
+    return min(history, key=lambda row: row.validation_loss, default=None)
 
 
 class _Loop:
@@ -95,7 +107,7 @@ class _Loop:
         self._rates = [group["lr"] for group in state.optimizer.param_groups]
         flipped = generator(recipe.seed, "flip").random(data.count("train")) < 0.5
         self._augment = Augment(recipe.augment, torch.from_numpy(flipped))
-        self._steps = max(1, data.count("train") // recipe.fit.batch_size)
+        self._steps = count_steps(data.count("train"), recipe.fit.batch_size)
 
     def epoch(self, number: int) -> EpochMetrics:
         """Train on every training image once, in an order of this epoch, then validate."""
@@ -136,11 +148,8 @@ class _Loop:
         return loss_sum.item() / seen, correct.item() / seen
 
     def _batches(self) -> Iterator[Indices]:
-        """Whole batches of places in the training split; what is left over waits for another epoch's order."""
-        order = torch.randperm(self._data.count("train")).numpy()
-        size = self._recipe.fit.batch_size
-        for step in range(self._steps):
-            yield order[step * size : (step + 1) * size]
+        """All places in the training split, in batches of one size or of two that differ by one."""
+        yield from np.array_split(torch.randperm(self._data.count("train")).numpy(), self._steps)
 
     def _validate(self) -> tuple[float, float]:
         logits = torch.from_numpy(predict(self._fabric, self._model, self._data, "validation"))
@@ -156,6 +165,14 @@ class _Loop:
     def _set_rate(self, factor: float) -> None:
         for group, rate in zip(self._raw_optimizer.param_groups, self._rates, strict=True):
             group["lr"] = rate * factor
+
+
+def count_steps(images: int, batch_size: int) -> int:
+    """How many batches of at most ``batch_size`` an epoch has.
+
+    None is of one image, which would have no statistics for batch norm; batches of 2 become one of 3 instead.
+    """
+    return max(1, min(math.ceil(images / batch_size), images // 2))
 
 
 def predict(fabric: Fabric, model: nn.Module, data: Dataset, split: Split) -> NDArray[np.float32]:
@@ -209,7 +226,7 @@ def learning_rate_factor(schedule: ScheduleSettings, step: int, steps: int) -> f
 
 
 def _is_over(recipe: Recipe, state: _State) -> bool:
-    best = state.best
+    best = best_epoch(state.history)
     if len(state.history) >= recipe.fit.epochs:
         return True
     patience = recipe.fit.patience

@@ -3,15 +3,19 @@ from pathlib import Path
 
 import pytest
 import torch
+from lightning.fabric import Fabric
+from lightning.fabric.plugins import MixedPrecision
 
 from tests.training.support import tiny_recipe
 from training.config import OptimizerSettings, Recipe, ScheduleSettings
+from training.data.augment import Augment, to_unit
 from training.data.dataset import Dataset, load_dataset
 from training.data.folder import FolderSource
-from training.errors import Diverged
-from training.fit import build_optimizer, fit, learning_rate_factor
+from training.errors import Diverged, RunUnusable
+from training.finish import best_network
+from training.fit import build_optimizer, count_steps, fit, learning_rate_factor
 from training.network import build_network
-from training.run import EpochMetrics, Run, load_checkpoint
+from training.run import EpochMetrics, Run, load_checkpoint, save_checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -103,13 +107,81 @@ def test_fewer_images_than_a_batch_are_one_batch(data: Dataset, tmp_path: Path) 
 
 def test_a_kill_between_the_two_checkpoints_loses_nothing(data: Dataset, tmp_path: Path) -> None:
     recipe = tiny_recipe(tmp_path, "fit.epochs=3")
-    run = run_in(tmp_path / "run")
-    _stop_after_two(recipe, data, run)
-    older = run_in(tmp_path / "older")
-    shutil.copytree(run.folder, older.folder, dirs_exist_ok=True)
+    run, cut = run_in(tmp_path / "run"), run_in(tmp_path / "cut")
+    _stop_after_two(recipe, data, cut)
+    older = load_checkpoint(cut.best)
     history = fit(recipe, data, run)
-    shutil.copy(run.best, older.best)  # as if killed after writing the best of epoch 3, before the last
-    assert numbers(fit(recipe, data, older)) == numbers(history)
+    assert min(history, key=lambda row: row.validation_loss).epoch == 3 > older["epoch"]
+    shutil.copy(run.last, cut.last)  # as if killed after writing the last of epoch 3, before the best
+    assert numbers(fit(recipe, data, cut)) == numbers(history)
+    assert load_checkpoint(cut.best)["epoch"] == 3
+    assert best_network(recipe, data, cut).state_dict().keys() == older["network"].keys()
+
+
+def test_a_best_checkpoint_of_another_epoch_is_refused(data: Dataset, tmp_path: Path) -> None:
+    recipe, run = tiny_recipe(tmp_path, "fit.epochs=1"), run_in(tmp_path / "run")
+    fit(recipe, data, run)
+    save_checkpoint(run.best, load_checkpoint(run.best) | {"epoch": 2})
+    with pytest.raises(RunUnusable, match="is of epoch 2, which is not the best of the history"):
+        best_network(recipe, data, run)
+
+
+def test_the_scale_of_gradients_goes_on_where_it_was(
+    data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def in_fp16(_: Recipe) -> Fabric:
+        scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+        return Fabric(accelerator="cpu", devices=1, plugins=[MixedPrecision("16-mixed", "cpu", scaler)])
+
+    monkeypatch.setattr("training.fit.make_fabric", in_fp16)
+    run = run_in(tmp_path / "run")
+    fit(tiny_recipe(tmp_path, "fit.epochs=1"), data, run)
+    content = load_checkpoint(run.last)
+    assert content["precision"]["scale"] == 1024
+    save_checkpoint(run.last, content | {"precision": content["precision"] | {"scale": 64.0}})
+    fit(tiny_recipe(tmp_path, "fit.epochs=2"), data, run)
+    assert load_checkpoint(run.last)["precision"]["scale"] == 64
+
+
+def test_a_checkpoint_without_a_precision_is_still_read(data: Dataset, tmp_path: Path) -> None:
+    run = run_in(tmp_path / "run")
+    fit(tiny_recipe(tmp_path, "fit.epochs=1"), data, run)
+    content = load_checkpoint(run.last)
+    del content["precision"]
+    save_checkpoint(run.last, content)
+    assert len(fit(tiny_recipe(tmp_path, "fit.epochs=2"), data, run)) == 2
+
+
+@pytest.mark.parametrize(
+    ("images", "batch_size", "steps"),
+    [
+        (1, 2, 1),
+        (2, 2, 1),
+        (3, 2, 1),
+        (64, 64, 1),
+        (65, 64, 2),
+        (127, 64, 2),
+        (128, 64, 2),
+        (7, 3, 3),
+        (48_000, 500, 96),
+    ],
+)
+def test_batches_are_even_and_none_is_of_one_image(images: int, batch_size: int, steps: int) -> None:
+    assert count_steps(images, batch_size) == steps
+    assert images // steps >= min(2, images)
+
+
+def test_every_image_is_trained_on_in_every_epoch(
+    data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+    monkeypatch.setattr(
+        Augment, "__call__", lambda _, pixels, rows, epoch: seen.extend(rows.tolist()) or to_unit(pixels)
+    )
+    recipe = tiny_recipe(tmp_path, "fit.epochs=1", "fit.batch_size=16", "schedule.end=0")
+    history = fit(recipe, data, run_in(tmp_path / "run"))
+    assert sorted(seen) == list(range(108))
+    assert history[0].learning_rate == pytest.approx(0, abs=1e-9)  # the schedule ends with the last batch
 
 
 def test_vectors_are_not_decayed_and_the_stem_is_not_trained(tmp_path: Path) -> None:
