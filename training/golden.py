@@ -50,8 +50,7 @@ def write_golden(folder: Path, images: list[GoldenImage]) -> None:
     folder.mkdir(exist_ok=True)
     for image in images:
         (folder / image.name).write_bytes(image.data)
-    # A JSON string is a TOML string too.
-    lines = [f"{json.dumps(image.name)} = {json.dumps(image.source)}\n" for image in images]
+    lines = [f"{_toml_string(image.name)} = {_toml_string(image.source)}\n" for image in images]
     (folder / SOURCES).write_text("[images]\n" + "".join(lines), encoding="utf-8")
 
 
@@ -74,6 +73,11 @@ def read_golden(folder: Path) -> list[GoldenImage]:
     if not files:
         raise InvalidData(f"{folder} has no images")
     return [GoldenImage(path.name, path.read_bytes(), sources.get(path.name, _UNSTATED)) for path in files]
+
+
+def _toml_string(text: str) -> str:
+    """TOML's basic string: JSON's, but without its pairs of surrogates, and with DEL escaped."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _sources(path: Path) -> dict[str, str]:

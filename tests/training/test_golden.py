@@ -25,6 +25,15 @@ def test_images_come_back_with_their_sources(tmp_path: Path) -> None:
     assert read_golden(tmp_path / "golden") == IMAGES
 
 
+@pytest.mark.parametrize(
+    "source", ["a \U0001f600 b", "\x7f", "".join(map(chr, range(0x100))), "\u2028\ufeff\U0010ffff"]
+)
+def test_a_source_may_be_any_text(tmp_path: Path, source: str) -> None:
+    images = [GoldenImage("a.png", b"1", source)]
+    write_golden(tmp_path / "golden", images)
+    assert read_golden(tmp_path / "golden") == images
+
+
 def test_documents_beside_the_images_do_not_count(tmp_path: Path) -> None:
     write_golden(tmp_path, IMAGES)
     (tmp_path / "README.md").write_text("# About")
