@@ -6,23 +6,28 @@ import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
+import onnxruntime
 import torch
 
-_PACKAGES = ("torch", "lightning", "onnx", "onnxscript", "onnxruntime", "numpy", "pillow")
+_PACKAGES = ("torch", "lightning", "onnx", "onnxscript", "numpy", "pillow")
 _ROOT = Path(__file__).parent.parent
 
 
 def git_commit() -> str | None:
-    """The commit of this code, with ``-dirty`` when files differ from it; None outside a git checkout."""
-    commit = _git("rev-parse", "HEAD")
-    if commit is None:
+    """The commit of this code, with ``-dirty`` when files differ from it; None outside a checkout of its own.
+
+    An environment within the checkout of something else, with this code installed, has the commit of that.
+    """
+    commit, top = _git("rev-parse", "HEAD"), _git("rev-parse", "--show-toplevel")
+    if commit is None or top is None or Path(top).resolve() != _ROOT.resolve():
         return None
     return f"{commit}-dirty" if _git("status", "--porcelain", "--", "models/*.py", "training") else commit
 
 
 def packages() -> dict[str, str]:
     """The versions that decide what a run computes."""
-    return {"python": platform.python_version()} | {name: version(name) for name in _PACKAGES}
+    found = {"python": platform.python_version(), "onnxruntime": onnxruntime.__version__}
+    return found | {name: version(name) for name in _PACKAGES}  # onnxruntime may be installed as onnxruntime-gpu
 
 
 def hardware() -> str:

@@ -1,5 +1,9 @@
 import platform
 import re
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+
+import onnxruntime
 
 from training import environment
 
@@ -12,6 +16,26 @@ def test_the_commit_is_that_of_this_code() -> None:
 def test_outside_git_there_is_no_commit(monkeypatch, tmp_path) -> None:
     monkeypatch.setattr(environment, "_ROOT", tmp_path)
     assert environment.git_commit() is None
+
+
+def test_the_commit_of_what_lies_around_is_not_taken_for_ones_own(monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(environment, "_ROOT", tmp_path)
+    for command in ("init -q", "-c user.name=t -c user.email=t@t commit -q --allow-empty -m x"):
+        subprocess.run(["git", "-C", str(tmp_path), *command.split()], check=True)
+    assert environment.git_commit()
+    (tmp_path / "inside").mkdir()
+    monkeypatch.setattr(environment, "_ROOT", tmp_path / "inside")
+    assert environment.git_commit() is None
+
+
+def test_onnxruntime_is_named_whichever_build_is_installed(monkeypatch) -> None:
+    def gpu_only(name: str) -> str:
+        if name == "onnxruntime":
+            raise PackageNotFoundError(name)
+        return version(name)
+
+    monkeypatch.setattr(environment, "version", gpu_only)
+    assert environment.packages()["onnxruntime"] == onnxruntime.__version__
 
 
 def test_packages_and_hardware_are_named() -> None:
