@@ -1,5 +1,7 @@
 """Folders of class folders: ``DIR/cat/1.jpg``, or ``DIR/train/cat/1.jpg`` beside ``val/`` and ``test/``."""
 
+import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from training.data.samples import Sample, Split
@@ -45,38 +47,68 @@ class FolderSource:
 
 
 def _split_folders(root: Path) -> list[tuple[Path, Split | None]]:
-    """The folders of splits; ``root`` alone where there are none: a class may well be named 'test'."""
+    """The folders of splits; ``root`` alone where there are none.
+
+    A folder named like a split is a class among others when no folders lie in it: a class may well be named 'test'.
+    """
     folders = _folders(root)
-    named = [(folder, _SPLIT_NAMES.get(folder.name.lower())) for folder in folders]
-    found = [(folder, split) for folder, split in named if split is not None]
+    found = [(folder, split) for folder in folders if (split := _SPLIT_NAMES.get(folder.name.lower()))]
+    others = [folder.name for folder in folders if folder.name.lower() not in _SPLIT_NAMES]
+    filled = [folder.name for folder, _ in found if _folders(folder)]
+    if not found or (others and not filled):
+        return [(root, None)]
+    if others:
+        raise InvalidData(
+            f"{root}: {_listed(filled)} with class folders in it looks like a split, but {_listed(others)} beside it "
+            "is none: take it out, or put all classes into one folder train/"
+        )
     splits = [split for _, split in found]
     if len(set(splits)) < len(splits):
-        raise InvalidData(f"{root}: more than one of {', '.join(folder.name for folder in folders)} is the same split")
-    if "train" in splits or (found and len(found) == len(folders)):
-        return [(folder, split) for folder, split in found]
-    return [(root, None)]
+        raise InvalidData(f"{root}: more than one of {_listed(folder.name for folder in folders)} is the same split")
+    if filled and len(filled) < len(found):
+        empty = [folder.name for folder, _ in found if folder.name not in filled]
+        raise InvalidData(f"{root}: the split {_listed(empty)} has no class folders in it")
+    return [(folder, split) for folder, split in found]
 
 
 def _labels(folders: list[tuple[Path, Split | None]], root: Path) -> tuple[str, ...]:
     names = {split: [path.name for path in _folders(folder)] for folder, split in folders}
-    labels = names.get("train") or next(iter(names.values()))
+    first = "train" if "train" in names else next(iter(names))
+    labels = names[first]
     if len(labels) < 2:
         found = f"only {labels[0]!r}" if labels else "none"
         raise InvalidData(f"{root}: expected two or more class folders with images in them, found {found}")
     for split, own in names.items():
         unknown = sorted(set(own) - set(labels))
         if unknown:
-            raise InvalidData(f"{root}: the {split} split has classes that train/ does not: {', '.join(unknown)}")
+            raise InvalidData(f"{root}: the {split} split has classes that {first}/ does not: {_listed(unknown)}")
     return tuple(labels)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names)
 
 
 def _folders(root: Path) -> list[Path]:
     if not root.is_dir():
         raise InvalidData(f"{root} is not a folder")
-    return sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return _named(path for path in root.iterdir() if path.is_dir())
 
 
 def _files(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    return sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    return _named(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []
+
+
+def _named(paths: Iterable[Path]) -> list[Path]:
+    """The visible ones, in order; refuses a name that no file of a run could hold."""
+    visible = sorted(path for path in paths if not path.name.startswith("."))
+    odd = [path for path in visible if not _is_text(str(path))]
+    if odd:
+        more = f" (and {len(odd) - 1} more)" if odd[1:] else ""
+        raise InvalidData(f"{os.fsencode(odd[0])!r}{more} is not a name in UTF-8: rename it, for example with convmv")
+    return visible
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name is Unicode: Python keeps bytes that are not UTF-8 as lone surrogates."""
+    return not any("\ud800" <= character <= "\udfff" for character in name)

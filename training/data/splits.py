@@ -68,6 +68,8 @@ def make_splits(
     usable = np.array([index for index, digest in enumerate(digests) if digest is not None], np.int64)
     labels = np.array([sample.label for sample in samples], np.int64)
     own: dict[str, Indices] = {split: _of(samples, usable, split) for split in SPLITS}
+    if all(sample.split in {"validation", "test"} for sample in samples):
+        raise InvalidData("there is nothing to train on: all images are in val/ or test/, and there is no train/")
     rest = np.concatenate([own["train"], usable[[samples[index].split is None for index in usable]]])
     counts = {}
     test = own["test"]

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,42 @@ def test_a_class_may_be_named_test(tmp_path: Path) -> None:
     write_classes(tmp_path, 1)
     (tmp_path / "disc").rename(tmp_path / "test")
     assert FolderSource(tmp_path).labels == ("across", "down", "test")
+
+
+def test_a_class_may_be_named_train(tmp_path: Path) -> None:
+    write_classes(tmp_path, 1)
+    (tmp_path / "disc").rename(tmp_path / "train")
+    assert FolderSource(tmp_path).labels == ("across", "down", "train")
+    assert counts(FolderSource(tmp_path)) == {None: 3}
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_a_folder_beside_splits_is_named_and_not_ignored(tmp_path: Path, split: str) -> None:
+    write_classes(tmp_path / split, 1)
+    write_classes(tmp_path, 1, classes=["disc", "down"])
+    with pytest.raises(InvalidData, match=f"{split} with class folders in it looks like a split, but disc, down"):
+        FolderSource(tmp_path)
+
+
+def test_a_split_without_classes_is_named_and_not_ignored(tmp_path: Path) -> None:
+    write_classes(tmp_path / "train", 1)
+    (write_classes(tmp_path, 1, classes=["disc"]) / "disc").rename(tmp_path / "test")
+    with pytest.raises(InvalidData, match="the split test has no class folders in it"):
+        FolderSource(tmp_path)
+
+
+@pytest.mark.parametrize("name", [b"disc/caf\xe9.png", b"caf\xe9/1.png", b"disc/caf\xe9/1.png"])
+def test_a_name_that_is_not_utf8_is_refused_before_anything_is_decoded(tmp_path: Path, name: bytes) -> None:
+    write_classes(tmp_path, 1)
+    path = Path(os.fsdecode(bytes(tmp_path) + b"/" + name))
+    try:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"x")
+    except OSError:
+        pytest.skip("this file system takes names in UTF-8 only")
+    with pytest.raises(InvalidData, match=r"caf\\xe9.* is not a name in UTF-8") as caught:
+        FolderSource(tmp_path)
+    str(caught.value).encode()
 
 
 def test_files_deeper_down_count_and_hidden_ones_do_not(tmp_path: Path) -> None:
