@@ -15,6 +15,7 @@ from training.errors import InvalidRecipe
 _ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "gelu": nn.GELU, "silu": nn.SiLU}
 # Keeps directions in which patches hardly vary from being blown up; in the units of normalised pixels.
 _WHITENING_FLOOR = 5e-4
+_PATCH_VALUES = 1 << 22
 
 
 class Scale(nn.Module):
@@ -64,11 +65,25 @@ def whiten(network: nn.Sequential, images: Tensor) -> None:
     if not isinstance(stem, nn.Conv2d):
         raise TypeError("the network does not begin with a convolution")
     kernel = stem.kernel_size[0]
-    patches = nn.functional.unfold(images, kernel).transpose(1, 2).reshape(-1, images.shape[1] * kernel**2)
-    values, vectors = torch.linalg.eigh(patches.double().T @ patches.double() / len(patches))
+    values, vectors = torch.linalg.eigh(_patch_covariance(images, kernel))
     directions = (vectors / torch.sqrt(values + _WHITENING_FLOOR)).T.flip(0).float()
     weight = directions.reshape(-1, images.shape[1], kernel, kernel)
     stem.weight.data.copy_(torch.cat([weight, -weight]))
+
+
+def _patch_covariance(images: Tensor, kernel: int) -> Tensor:
+    """Float64 ``[channels * kernel^2, channels * kernel^2]``, summed up over a few images at a time.
+
+    The patches of all would take ``kernel^2`` times the memory of the images, and twice that in float64.
+    """
+    size = images.shape[1] * kernel**2
+    total, count = torch.zeros(size, size, dtype=torch.float64), 0
+    step = max(1, _PATCH_VALUES // (size * images.shape[2] * images.shape[3]))
+    for start in range(0, len(images), step):
+        patches = nn.functional.unfold(images[start : start + step], kernel).transpose(1, 2).reshape(-1, size).double()
+        total += patches.T @ patches
+        count += len(patches)
+    return total / count
 
 
 def _block(settings: BlockSettings, channels: int, activation: type[nn.Module]) -> Iterator[nn.Module]:

@@ -65,6 +65,26 @@ def test_the_stem_is_not_trained_and_whitens() -> None:
     assert torch.allclose(out @ out.T / out.shape[1], torch.eye(12, dtype=torch.float64), atol=0.02)
 
 
+def test_whitening_takes_little_memory_whatever_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, pieces = (build_cnn(settings(stem=StemSettings(kernel=7)), (32, 32, 3), 2) for _ in range(2))
+    images = torch.rand(120, 3, 32, 32, generator=torch.Generator().manual_seed(0)) - 0.5
+    largest = []
+    unfold = nn.functional.unfold
+
+    def watched(images: torch.Tensor, kernel: int) -> torch.Tensor:
+        patches = unfold(images, kernel)
+        largest.append(patches.numel())
+        return patches
+
+    monkeypatch.setattr(nn.functional, "unfold", watched)
+    whiten(pieces, images)
+    assert max(largest) <= 1 << 22 < sum(largest)
+    monkeypatch.setattr("training.architectures.cnn._PATCH_VALUES", 1 << 40)
+    whiten(whole, images)
+    # A direction and its negative are the same one; the stem has both.
+    assert torch.allclose(pieces[0].weight.abs(), whole[0].weight.abs(), atol=1e-3)
+
+
 def test_the_stem_starts_without_bias_and_dirac_leaves_it_alone() -> None:
     network = build_cnn(settings(stem=StemSettings(kernel=3), init="dirac"), (16, 16, 1), 2)
     assert network[0].bias.abs().max() == 0
