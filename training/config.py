@@ -29,16 +29,24 @@ class DataSettings(Strict):
 
     ``validation`` and ``test`` are the shares that are drawn, stratified and seeded, where the data has no such
     split of its own; neither can be 0, as no version goes without calibration and numbers. ``labels`` names the
-    classes of IDX files in rising order of their numbers. ``download`` is the data set that is fetched when no
-    ``--data`` is given. ``licence`` is noted beside every image of the data that is published, as a golden image.
+    classes of IDX files in rising order of their numbers; ``transpose`` exchanges the rows and columns of their images,
+    as those of EMNIST lie on their side. ``download`` is the data set that is fetched when no ``--data`` is given.
+    ``licence`` is noted beside every image of the data that is published, as a golden image.
     """
 
     kind: Literal["folder", "cifar10", "idx"]
     download: Literal["cifar10", "fashion-mnist"] | None = None
     labels: tuple[Label, ...] = ()
+    transpose: bool = False
     licence: str = ""
     validation: Part = 0.1
     test: Part = 0.15
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> Self:
+        if self.transpose and self.kind != "idx":
+            raise ValueError("transpose: for IDX files only")
+        return self
 
 
 class AugmentSettings(Strict):

@@ -38,6 +38,7 @@ def test_values_are_changed_by_dotted_paths(tmp_path: Path) -> None:
         ("data.validation=1.0", "data.validation"),
         ("data.validation=0", "data.validation"),
         ("data.test=0", "data.test"),
+        ("data.transpose=true", "transpose: for IDX files only"),
         ("optimizer.learning_rate=inf", "optimizer.learning_rate"),
         ("optimizer.learning_rate=nan", "optimizer.learning_rate"),
         ("augment.translate=16", "augment.translate"),

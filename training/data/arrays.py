@@ -80,11 +80,11 @@ def _cifar_rows(path: Path, classes: int) -> NDArray[np.uint8]:
     return rows
 
 
-def open_idx(root: Path, labels: tuple[str, ...]) -> ArraySource:
+def open_idx(root: Path, labels: tuple[str, ...], *, transpose: bool = False) -> ArraySource:
     """IDX files, plain or gzipped, of a training and a test split, as Fashion-MNIST and EMNIST name them.
 
     ``labels`` names the classes in rising order of their numbers, which need not begin at 0; without it the numbers
-    are the names. Raises InvalidData.
+    are the names. ``transpose`` exchanges rows and columns: EMNIST's images lie on their side. Raises InvalidData.
     """
     parts = {}
     for split, words in _IDX_PARTS.items():
@@ -92,7 +92,8 @@ def open_idx(root: Path, labels: tuple[str, ...]) -> ArraySource:
         numbers = read_idx(_find(root, words, "labels", 1))
         if len(images) != len(numbers) or images.ndim != 3 or numbers.ndim != 1:
             raise InvalidData(f"{root}: the {split} images {images.shape} and labels {numbers.shape} do not match")
-        parts[split] = _Part(images, numbers)
+        upright = np.ascontiguousarray(images.transpose(0, 2, 1)) if transpose else images
+        parts[split] = _Part(upright, numbers)
     classes = tuple(np.unique(parts["train"].numbers).tolist())
     unknown = sorted(set(np.unique(parts["test"].numbers).tolist()) - set(classes))
     if unknown:
@@ -121,12 +122,18 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
 
 
 def _find(root: Path, words: str, what: str, dimensions: int) -> Path:
-    tails = {f"{what}-idx{dimensions}-ubyte", f"{what}.idx{dimensions}-ubyte"}
-    for path in sorted(root.iterdir()) if root.is_dir() else []:
+    tails = (f"{what}-idx{dimensions}-ubyte", f"{what}.idx{dimensions}-ubyte")
+    found: dict[str, Path] = {}  # by the name without .gz: a file that is there packed and unpacked is one
+    for path in sorted(path for path in root.iterdir() if path.is_file()) if root.is_dir() else []:
         name = path.name.removesuffix(".gz")
-        if name.endswith(tuple(tails)) and any(word in name.split("-") for word in words.split("|")):
-            return path
-    raise InvalidData(f"{root}: no IDX file of the {words.replace('|', ' or ')} {what} (…{what}-idx{dimensions}-ubyte)")
+        if name.endswith(tails) and any(word in name.split("-") for word in words.split("|")):
+            found.setdefault(name, path)
+    sought = f"the {words.replace('|', ' or ')} {what}"
+    if not found:
+        raise InvalidData(f"{root}: no IDX file of {sought} (…{what}-idx{dimensions}-ubyte)")
+    if len(found) > 1:
+        raise InvalidData(f"{root}: {', '.join(found)} are all {sought}: keep one data set in a folder")
+    return next(iter(found.values()))
 
 
 def _read(path: Path) -> bytes:

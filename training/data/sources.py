@@ -38,7 +38,7 @@ def _open(settings: DataSettings, path: Path) -> Source:
         case "cifar10":
             return open_cifar10(path)
         case "idx":
-            return open_idx(path, settings.labels)
+            return open_idx(path, settings.labels, transpose=settings.transpose)
 
 
 def _check_labels(source: Source, path: Path) -> None:

@@ -8,7 +8,9 @@ from PIL import Image
 from models.manifest import InputSpec
 from models.preprocess import load_pixels
 from tests.training.support import idx_bytes, write_cifar10, write_idx
+from training.config import DataSettings
 from training.data.arrays import open_cifar10, open_idx, read_idx
+from training.data.sources import open_source
 from training.errors import InvalidData
 
 RNG = np.random.default_rng(0)
@@ -73,6 +75,24 @@ def test_idx_files_are_found_by_the_names_they_come_with(tmp_path: Path, zipped:
     with Image.open(io.BytesIO(source.read(6))) as image:
         assert image.mode == "L"
         assert (np.asarray(image) == IMAGES[1]).all()
+
+
+def test_images_that_lie_on_their_side_are_read_upright(tmp_path: Path) -> None:
+    settings = DataSettings(kind="idx", transpose=True)
+    source = open_source(settings, letters(tmp_path, prefix="emnist-letters-"))
+    with Image.open(io.BytesIO(source.read(6))) as image:
+        assert (np.asarray(image) == IMAGES[1].T).all()
+
+
+def test_two_sets_of_idx_files_in_one_folder_are_refused(tmp_path: Path) -> None:
+    letters(tmp_path, prefix="emnist-letters-")
+    assert len(open_idx(tmp_path, ()).samples) == 7
+    letters(tmp_path, prefix="emnist-letters-", zipped=True)  # the same, packed
+    assert len(open_idx(tmp_path, ()).samples) == 7
+    letters(tmp_path, prefix="emnist-balanced-")
+    named = "emnist-balanced-train-images-idx3-ubyte, emnist-letters-train-images-idx3-ubyte are all the train images"
+    with pytest.raises(InvalidData, match=named):
+        open_idx(tmp_path, ())
 
 
 def test_idx_labels_need_not_begin_at_zero(tmp_path: Path) -> None:
