@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -12,10 +13,10 @@ from models.refs import parse_ref
 from models.runtime import Session, open_session
 from models.store import Store
 from training.config import Recipe, parse_recipe
-from training.data.dataset import decode, load_dataset
+from training.data.dataset import Decoded, decode
 from training.data.samples import Source
 from training.data.sources import open_source
-from training.data.splits import Indices, fingerprint
+from training.data.splits import Indices, fingerprint, make_splits
 from training.errors import InvalidData
 from training.finish import run_graph
 from training.progress import say
@@ -89,14 +90,16 @@ def evaluate(subject: Subject, data_path: Path | None) -> Evaluation:
     Raises InvalidData when it has classes that the model does not know.
     """
     source = open_source(subject.recipe.data, data_path or subject.data_path)
-    rows = _test_rows(source, subject)
-    decoded = decode(source, rows, subject.input)
-    readable = np.flatnonzero([digest is not None for digest in decoded.digests])
-    if not len(readable):
-        raise InvalidData(f"{source.name}: there are no images to evaluate on")
-    targets = _targets(source, rows, subject.labels)[readable]
-    probabilities = run_graph(subject.session, decoded.pixels, readable)
-    same = fingerprint(targets.tolist(), [d for d in decoded.digests if d is not None]) == subject.test_sha256
+    own = [index for index, sample in enumerate(source.samples) if sample.split == "test"]
+    rows = own or list(range(len(source.samples)))
+    targets = _targets(source, rows, subject.labels)
+    with TemporaryDirectory(prefix="whatsit-evaluate-") as cache:
+        decoded = decode(source, rows, subject.input, Path(cache))
+        chosen = _readable(decoded) if own else _drawn(source, decoded, targets, subject)
+        if not len(chosen):
+            raise InvalidData(f"{source.name}: there are no images to evaluate on")
+        probabilities = run_graph(subject.session, decoded.pixels, chosen)
+    same = _fingerprint(decoded, targets, chosen) == subject.test_sha256
     if not same:
         say("these images are not the test split of the training; were some of them trained on, the numbers flatter")
     return Evaluation(
@@ -104,22 +107,26 @@ def evaluate(subject: Subject, data_path: Path | None) -> Evaluation:
         data=source.name,
         same_test_split=same,
         unreadable=len(decoded.unreadable),
-        metrics=score(probabilities, targets, subject.labels, "test" if same else "other"),
+        metrics=score(probabilities, targets[chosen], subject.labels, "test" if same else "other"),
     )
 
 
-def _test_rows(source: Source, subject: Subject) -> list[int]:
-    own = [index for index, sample in enumerate(source.samples) if sample.split == "test"]
-    if own:
-        return own
-    everything = list(range(len(source.samples)))
+def _readable(decoded: Decoded) -> Indices:
+    return np.flatnonzero([digest is not None for digest in decoded.digests])
+
+
+def _drawn(source: Source, decoded: Decoded, targets: Indices, subject: Subject) -> Indices:
+    """The test split that training drew from a source without one, or all of it if it is another source."""
     try:
-        drawn = load_dataset(source, subject.recipe)
+        drawn = make_splits(source.samples, decoded.digests, subject.recipe.data, subject.recipe.seed).test
     except InvalidData:  # too small a folder to be the one that training split
-        return everything
-    if drawn.record.fingerprints["test"] == subject.test_sha256:
-        return [int(row) for row in drawn.splits.test]
-    return everything
+        return _readable(decoded)
+    return drawn if _fingerprint(decoded, targets, drawn) == subject.test_sha256 else _readable(decoded)
+
+
+def _fingerprint(decoded: Decoded, targets: Indices, chosen: Indices) -> str:
+    digests = [digest for place in chosen if (digest := decoded.digests[place]) is not None]
+    return fingerprint(targets[chosen].tolist(), digests)
 
 
 def _targets(source: Source, rows: list[int], labels: tuple[str, ...]) -> Indices:

@@ -1,13 +1,21 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from models.errors import ModelNotFound
+from models.postprocess import Probabilities
+from models.preprocess import Pixels
+from models.runtime import Session
 from models.store import Store
 from tests.training.support import drawing, tiny_recipe, write_classes
+from training.data import dataset
+from training.data.folder import FolderSource
+from training.data.splits import Indices
 from training.errors import InvalidData, RunUnusable
 from training.evaluate import evaluate, open_subject
+from training.finish import run_graph
 from training.release import publish
 from training.run import Run
 from training.train import Request, train
@@ -57,6 +65,31 @@ def test_a_split_that_training_drew_is_drawn_again(tmp_path: Path) -> None:
     assert found.metrics == run.metrics()
     (data / "disc" / "000.png").unlink()
     assert not evaluate(open_subject(str(run.folder), Store(tmp_path)), data).same_test_split
+
+
+def test_every_image_is_decoded_once_into_a_file_that_goes(
+    finished: Run, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dataset, "_IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    data = write_classes(tmp_path / "data", 20)
+    read: list[int] = []
+    kinds: list[type] = []
+
+    def note(source: FolderSource, index: int) -> bytes:
+        read.append(index)
+        return (source.root / source.samples[index].key).read_bytes()
+
+    def watched(session: Session, pixels: Pixels, rows: Indices) -> Probabilities:
+        kinds.append(type(pixels))
+        return run_graph(session, pixels, rows)
+
+    monkeypatch.setattr(FolderSource, "read", note)
+    monkeypatch.setattr("training.evaluate.run_graph", watched)
+    assert evaluate(open_subject(str(finished.folder), store), data).metrics.images == 60
+    assert sorted(read) == list(range(60))
+    assert kinds == [np.memmap]
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
 
 def test_a_class_that_the_model_does_not_know_is_refused(store: Store, tmp_path: Path) -> None:
