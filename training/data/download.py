@@ -23,23 +23,38 @@ _TIMEOUT_SECONDS = 30
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """A file to fetch; ``md5`` is what its publisher states, against a damaged download."""
+    """A file to fetch, and the sha256 of the file whose md5 its publisher states."""
 
     url: str
-    md5: str
+    sha256: str
 
 
-# Plain http is all that this address speaks; the checksum is what makes it safe.
+# Plain http is all that this address speaks; the checksum is what makes it safe, and md5 is too weak to lean on.
 _FASHION = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"
 REMOTES: dict[str, tuple[Remote, ...]] = {
-    # https://www.cs.toronto.edu/~kriz/cifar.html states this md5 for the binary version
-    "cifar10": (Remote("https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz", "c32a1d4ab5d03f1284b67883e8d87530"),),
-    # https://github.com/zalandoresearch/fashion-mnist#get-the-data
+    # https://www.cs.toronto.edu/~kriz/cifar.html states the md5 c32a1d4ab5d03f1284b67883e8d87530
+    "cifar10": (
+        Remote(
+            "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+            "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+        ),
+    ),
+    # https://github.com/zalandoresearch/fashion-mnist#get-the-data states, in this order, the md5
+    # 8d4fb7e6c68d591d4c3dfef9ec88bf0d, 25c81989df183df01b3e8a0aad5dffbe, bef4ecab320f06d8554ea6380940ec79 and
+    # bb300cfdad3c16e7a12a480ee83cd310
     "fashion-mnist": (
-        Remote(f"{_FASHION}/train-images-idx3-ubyte.gz", "8d4fb7e6c68d591d4c3dfef9ec88bf0d"),
-        Remote(f"{_FASHION}/train-labels-idx1-ubyte.gz", "25c81989df183df01b3e8a0aad5dffbe"),
-        Remote(f"{_FASHION}/t10k-images-idx3-ubyte.gz", "bef4ecab320f06d8554ea6380940ec79"),
-        Remote(f"{_FASHION}/t10k-labels-idx1-ubyte.gz", "bb300cfdad3c16e7a12a480ee83cd310"),
+        Remote(
+            f"{_FASHION}/train-images-idx3-ubyte.gz", "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84"
+        ),
+        Remote(
+            f"{_FASHION}/train-labels-idx1-ubyte.gz", "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845"
+        ),
+        Remote(
+            f"{_FASHION}/t10k-images-idx3-ubyte.gz", "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073"
+        ),
+        Remote(
+            f"{_FASHION}/t10k-labels-idx1-ubyte.gz", "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"
+        ),
     ),
 }
 
@@ -81,8 +96,8 @@ def _fetch_one(remote: Remote, folder: Path) -> None:
         raise DownloadFailed(
             f"{remote.url} cannot be downloaded ({error}); if you have the data, give its folder with --data DIR"
         ) from error
-    if digest != remote.md5:
-        raise DownloadFailed(f"{remote.url} came with the md5 {digest}, expected {remote.md5}: try again")
+    if digest != remote.sha256:
+        raise DownloadFailed(f"{remote.url} came with the sha256 {digest}, expected {remote.sha256}: try again")
     if target.name.endswith(".tar.gz"):
         with tarfile.open(target) as archive:
             archive.extractall(folder, filter="data")
@@ -90,8 +105,8 @@ def _fetch_one(remote: Remote, folder: Path) -> None:
 
 
 def _download(url: str, target: Path) -> str:
-    """Write what is at ``url`` to ``target``; returns its md5."""
-    digest = hashlib.md5(usedforsecurity=False)
+    """Write what is at ``url`` to ``target``; returns its sha256."""
+    digest = hashlib.sha256()
     # The addresses are those above, not a user's.
     with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as reply, target.open("wb") as file:  # noqa: S310
         size = int(reply.headers.get("Content-Length") or 0)

@@ -33,8 +33,8 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str,
     server.server_close()
 
 
-def md5(data: bytes) -> str:
-    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def archive(name: str, content: bytes) -> bytes:
@@ -49,7 +49,7 @@ def archive(name: str, content: bytes) -> bytes:
 def test_a_file_is_fetched_once_and_kept(site: tuple[str, Path], tmp_path: Path) -> None:
     address, folder = site
     (folder / "x.gz").write_bytes(b"content")
-    remotes = (Remote(f"{address}/x.gz", md5(b"content")),)
+    remotes = (Remote(f"{address}/x.gz", sha256(b"content")),)
     assert (fetch("set", remotes) / "x.gz").read_bytes() == b"content"
     (folder / "x.gz").unlink()
     assert fetch("set", remotes) == tmp_path / "cache" / "set"
@@ -59,7 +59,7 @@ def test_an_archive_is_unpacked(site: tuple[str, Path]) -> None:
     address, folder = site
     data = archive("inner/a.bin", b"abc")
     (folder / "x.tar.gz").write_bytes(data)
-    found = fetch("set", (Remote(f"{address}/x.tar.gz", md5(data)),))
+    found = fetch("set", (Remote(f"{address}/x.tar.gz", sha256(data)),))
     assert [path.name for path in found.iterdir()] == ["inner"]
     assert (found / "inner" / "a.bin").read_bytes() == b"abc"
 
@@ -67,7 +67,7 @@ def test_an_archive_is_unpacked(site: tuple[str, Path]) -> None:
 def test_a_wrong_checksum_leaves_nothing(site: tuple[str, Path], tmp_path: Path) -> None:
     address, folder = site
     (folder / "x.gz").write_bytes(b"damaged")
-    with pytest.raises(DownloadFailed, match=f"came with the md5 {md5(b'damaged')}, expected 00"):
+    with pytest.raises(DownloadFailed, match=f"came with the sha256 {sha256(b'damaged')}, expected 00"):
         fetch("set", (Remote(f"{address}/x.gz", "00"),))
     assert list((tmp_path / "cache").iterdir()) == []
 
@@ -98,5 +98,5 @@ def test_the_cache_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch
 def test_every_download_has_a_whole_checksum() -> None:
     for remotes in REMOTES.values():
         for remote in remotes:
-            assert len(remote.md5) == 32
+            assert len(remote.sha256) == 64
             assert remote.url.startswith("http")
