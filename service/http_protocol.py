@@ -6,6 +6,7 @@ line that never ends would be kept in memory, and a connection that never sends 
 
 import asyncio
 import logging
+import socket
 import uuid
 from typing import Any
 
@@ -22,6 +23,8 @@ log = logging.getLogger("whatsit.request")
 _TOO_LARGE = Problem(431, "headers-too-large", "Headers too large", "the request's headers are larger than accepted")
 _TOO_SLOW = Problem(408, "headers-timeout", "The headers took too long", "the headers did not arrive in time")
 _BROKEN = Problem(400, "malformed-request", "Malformed request", "what arrived is not an HTTP request")
+# Requests that one connection may send before it is answered; thousands fit in one packet, and each costs 2 kB.
+_MAX_AHEAD = 64
 
 
 class LimitedProtocol(HttpToolsProtocol):
@@ -29,7 +32,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     What frames the chunks of a body counts like headers: its extensions and trailers may be as endless.
     What comes of a body after its answer, a 413 say, is read and dropped for the time that a body may take: closing at
-    once would reset the connection, and the client would never read why.
+    once would reset the connection, and the client would never read why. As long may a client take over its answer.
     """
 
     def __init__(self, *args: Any, settings: Settings, metrics: Metrics, **kwargs: Any) -> None:
@@ -48,6 +51,9 @@ class LimitedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start waiting for the first request."""
         super().connection_made(transport)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # on Linux: the kernel ends a connection whose client reads nothing
+            own = transport.get_extra_info("socket")
+            own.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(self._linger * 1000))
         self._await_headers()
 
     @override
@@ -78,6 +84,8 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Hand the request over, unless its headers came whole but too large."""
         self._stop_timer()
+        if len(self.pipeline) >= _MAX_AHEAD:
+            raise ValueError("too many requests ahead of their answers")  # those before it are answered
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         if size > self._max_bytes:
             self._problem = _TOO_LARGE

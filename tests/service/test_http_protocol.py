@@ -6,7 +6,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.service.support.problems import assert_problem
-from tests.service.support.process import Server
+from tests.service.support.process import Server, wait_until
 from tests.service.support.raw import Connection, connect, request
 from tests.support.images import encode, solid
 
@@ -45,6 +45,31 @@ def test_requests_sent_ahead_are_answered_in_their_order(server: Server) -> None
     assert [colour.encode() in answer.content[:200] for colour, answer in zip(colours, answers, strict=True)] == [
         True
     ] * 15
+
+
+def test_no_more_requests_are_sent_ahead_than_are_worth_it(server: Server) -> None:
+    before = server.running.memory_mb()
+    with connect(server.running.port) as connection:
+        connection.send(LIVE * 5000)
+        answered = 0
+        while answered < 5000:
+            try:
+                assert connection.response().status_code == 200
+            except (EOFError, ConnectionResetError):
+                break
+            answered += 1
+    assert 64 <= answered < 5000
+    assert server.running.memory_mb() - before < 20
+
+
+def test_a_client_that_takes_no_answers_is_let_go(server: Server) -> None:
+    before = server.descriptors()
+    with ExitStack() as stack:
+        for _ in range(5):
+            connection = stack.enter_context(connect(server.running.port, receive_buffer=4096))
+            connection.send(request("GET", "/openapi.json") * 60)
+        wait_until(lambda: server.descriptors() >= before + 5)
+        wait_until(lambda: server.descriptors() <= before)
 
 
 def test_a_body_and_the_next_request_in_one_piece_are_no_large_headers(server: Server) -> None:

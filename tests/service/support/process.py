@@ -3,6 +3,7 @@
 import json
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
@@ -29,12 +30,8 @@ class Server:
 
     def wait_for_lines(self, event: str | None = None, **members: object) -> list[dict[str, Any]]:
         """The same, once there is one."""
-        deadline = time.monotonic() + _PATIENCE_S
-        while time.monotonic() < deadline:
-            if found := self.lines(event, **members):
-                return found
-            time.sleep(0.02)
-        raise AssertionError(f"no line {event} {members} in the log: {self.log.read_text(encoding='utf-8')}")
+        wait_until(lambda: self.lines(event, **members) != [])
+        return self.lines(event, **members)
 
     def metric(self, name: str) -> float:
         """The value of one sample, written as /metrics writes it; 0 when it is not there."""
@@ -48,7 +45,16 @@ class Server:
 
     def wait_for_metric(self, name: str, *, least: float = 0.0, most: float = math.inf) -> None:
         """Return once the sample is within bounds."""
-        deadline = time.monotonic() + _PATIENCE_S
-        while not least <= self.metric(name) <= most:
-            assert time.monotonic() < deadline, f"{name} stayed outside {least} to {most}"
-            time.sleep(0.02)
+        wait_until(lambda: least <= self.metric(name) <= most)
+
+    def descriptors(self) -> int:
+        """How many files and sockets the process has open; Linux only."""
+        return len(list(Path(f"/proc/{self.running.process.pid}/fd").iterdir()))
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Return once ``condition`` holds; give up in the end rather than hang."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)

@@ -22,8 +22,12 @@ class RawResponse:
 class Connection:
     """One connection, on which anything can be sent."""
 
-    def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection((HOST, port), _PATIENCE_S)
+    def __init__(self, port: int, receive_buffer: int | None) -> None:
+        self._socket = socket.socket()
+        self._socket.settimeout(_PATIENCE_S)
+        if receive_buffer is not None:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self._socket.connect((HOST, port))
         self._file = self._socket.makefile("rb")
 
     def send(self, data: bytes) -> None:
@@ -61,9 +65,9 @@ class Connection:
 
 
 @contextmanager
-def connect(port: int) -> Iterator[Connection]:
+def connect(port: int, receive_buffer: int | None = None) -> Iterator[Connection]:
     """Open a connection to the server, and close it in the end."""
-    connection = Connection(port)
+    connection = Connection(port, receive_buffer)
     try:
         yield connection
     finally:
