@@ -111,7 +111,7 @@ def test_not_a_number_is_noticed(bundle: Path) -> None:
     with pytest.raises(GoldenMismatch, match="differs by nan"):
         replay(bundle, nothing)
     change(bundle, probabilities=[float("nan"), 0.0, 0.0])
-    with pytest.raises(GoldenMismatch):
+    with pytest.raises(InvalidManifest, match=r"probabilities\.0: Input should be a finite number"):
         replay(bundle)
 
 
