@@ -42,10 +42,14 @@ class Running:
         return int(line.split()[1]) / 1000
 
     def stop(self) -> int:
-        """Ask it to finish, and return its exit code."""
+        """Ask it to finish, and return its exit code; one that does not is killed, so that none is left behind."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(_PATIENCE_S)
+        try:
+            return self.process.wait(_PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return self.process.wait()
 
 
 @contextmanager
