@@ -140,7 +140,6 @@ def test_what_does_not_pass_leaves_nothing(store: Store, tmp_path: Path, why: st
     before = tree(tmp_path)
     with pytest.raises(error):
         publish(store, "tiny", bad, who="w", why="w")
-    assert store.names() == []
     assert tree(tmp_path) - before <= {"store/tiny/.lock"}
     assert publish_tiny(store.root).version == 1
 
