@@ -25,7 +25,7 @@ class Settings(BaseSettings):
         env_prefix="WHATSIT_", toml_file="whatsit.toml", extra="forbid", frozen=True, validate_default=True
     )
 
-    host: str = Field("127.0.0.1", description="The address to listen on; only loopback, see docs/settings.md.")
+    host: str = Field("127.0.0.1", description="The address to listen on; only loopback, for the reason below.")
     port: int = Field(8000, ge=0, le=65535, description="The port to listen on; 0 takes any free one.")
     store: Path = Field(default_factory=default_root, description="The folder of models and versions.")
     default_model: str | None = Field(

@@ -34,7 +34,7 @@ def main() -> None:
         _fail(str(error), 1)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        _fail(f"setting {'.'.join(map(str, first['loc']))}: {first['msg']}", 2)
+        _fail(f"setting {'.'.join(map(str, first['loc']))}: {first['msg'].removeprefix('Value error, ')}", 2)
     except (TOMLDecodeError, UnicodeDecodeError) as error:
         _fail(f"whatsit.toml is not TOML: {error}", 2)
     except OSError as error:

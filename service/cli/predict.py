@@ -28,7 +28,7 @@ def predict(
 ) -> None:
     """Classify image files without a server.
 
-    Exit code 1 when one of them cannot be used; the others are answered all the same.
+    Exit code 1 when the content of one cannot be used; the others are answered all the same.
 
     Example: whatsit predict cat.jpg dog.png --model cifar10@1
     """

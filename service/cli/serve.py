@@ -4,9 +4,11 @@ from typing import Annotated, Any
 
 import typer
 
+from models.opening import open_version
 from models.refs import parse_ref
 from models.store import Store
 from service.cli.options import StoreOption
+from service.inference.fleet import default_ref
 from service.settings import Settings
 
 _Host = Annotated[str | None, typer.Option(help="The address to listen on.")]
@@ -33,8 +35,17 @@ def serve(
     if settings.default_model is not None:
         # A typing mistake is said before anything runs.
         Store(settings.store).resolve(parse_ref(settings.default_model))
+    if settings.device == "cuda":
+        _prove_on_cuda(settings)
     configure_logs(settings.log_level)
     try:
         run(settings)
     except SystemExit as end:  # uvicorn has exit codes of its own; the last lines of the log say why
         raise typer.Exit(1 if end.code else 0) from end
+
+
+def _prove_on_cuda(settings: Settings) -> None:
+    """Raise DeviceUnavailable before anything listens, where CUDA was asked for and does not run."""
+    place = Store(settings.store)
+    resolved = place.resolve(default_ref(place, settings.default_model))
+    open_version(place, resolved.name, resolved.version, "cuda", settings.threads)

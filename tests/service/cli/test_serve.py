@@ -1,0 +1,13 @@
+import onnxruntime
+import pytest
+
+from models.store import Store
+from tests.service.cli.conftest import Whatsit, assert_failed
+
+BUILT_WITH_CUDA = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+
+
+@pytest.mark.skipif(BUILT_WITH_CUDA, reason="here CUDA may really be there")
+def test_cuda_that_is_not_there_is_told_before_anything_listens(whatsit: Whatsit, store: Store) -> None:
+    result = whatsit("serve", "--store", str(store.root), "--port", "0", "--device", "cuda")
+    assert_failed(result, 1, "onnxruntime was built without CUDA")
