@@ -155,6 +155,8 @@ def _row(place: Store, name: str, version: int) -> dict[str, object]:
 def _cell(value: object) -> str:
     if isinstance(value, list):
         return escape(", ".join(value))
+    if isinstance(value, float):
+        return f"{value:.4g}"
     return "-" if value is None else escape(str(value))
 
 
