@@ -156,7 +156,7 @@ def _cell(value: object) -> str:
     if isinstance(value, list):
         return escape(", ".join(value))
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return f"{value:.4f}"
     return "-" if value is None else escape(str(value))
 
 

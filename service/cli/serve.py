@@ -1,5 +1,6 @@
 """``whatsit serve``."""
 
+import os
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +15,7 @@ from service.settings import Settings
 _Host = Annotated[str | None, typer.Option(help="The address to listen on.")]
 _Port = Annotated[int | None, typer.Option(help="The port to listen on; 0 takes any free one.")]
 _Model = Annotated[str | None, typer.Option("--model", help="The ref that /v1/predict uses.")]
+_OTHER_VARIABLES = {"WHATSIT_CACHE"}  # where training keeps what it downloads
 _Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda.")]
 
 
@@ -30,6 +32,7 @@ def serve(
     from service.observability.logs import configure_logs
     from service.server import serve as run
 
+    _refuse_unknown_variables()
     given: dict[str, Any] = {"host": host, "port": port, "store": store, "default_model": model, "device": device}
     settings = Settings(**{name: value for name, value in given.items() if value is not None})
     if settings.default_model is not None:
@@ -42,6 +45,14 @@ def serve(
         run(settings)
     except SystemExit as end:  # uvicorn has exit codes of its own; the last lines of the log say why
         raise typer.Exit(1 if end.code else 0) from end
+
+
+def _refuse_unknown_variables() -> None:
+    """A misspelt variable must not pass as a default, no more than a misspelt name in whatsit.toml does."""
+    known = {f"WHATSIT_{name.upper()}" for name in Settings.model_fields} | _OTHER_VARIABLES
+    unknown = sorted(name for name in os.environ if name.startswith("WHATSIT_") and name not in known)
+    if unknown:
+        raise typer.BadParameter(f"there is no setting {', '.join(unknown)}; docs/settings.md lists all")
 
 
 def _prove_on_cuda(settings: Settings) -> None:

@@ -34,8 +34,8 @@ def test_list(models: Whatsit) -> None:
     result = models("list")
     assert result.code == 0
     assert [row[:5] for row in rows(result)] == [
-        ["tiny", "1", "old, production", "3", "1.0"],
-        ["tiny", "2", "", "3", "1.0"],
+        ["tiny", "1", "old, production", "3", "1.0000"],
+        ["tiny", "2", "", "3", "1.0000"],
     ]
     listed = json.loads(models("list", "--json").out)
     assert list(listed[0]) == ["model", "version", "aliases", "classes", "accuracy", "published"]

@@ -11,3 +11,12 @@ BUILT_WITH_CUDA = "CUDAExecutionProvider" in onnxruntime.get_available_providers
 def test_cuda_that_is_not_there_is_told_before_anything_listens(whatsit: Whatsit, store: Store) -> None:
     result = whatsit("serve", "--store", str(store.root), "--port", "0", "--device", "cuda")
     assert_failed(result, 1, "onnxruntime was built without CUDA")
+
+
+def test_a_misspelt_variable_does_not_pass_as_a_default(
+    whatsit: Whatsit, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WHATSIT_PROT", "9000")
+    result = whatsit("serve", "--store", store.root, "--port", "0")
+    assert result.code == 2
+    assert "WHATSIT_PROT" in result.err
