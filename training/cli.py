@@ -14,6 +14,7 @@ import typer
 from models.store import Store, default_root
 from training.errors import TrainingNotInstalled
 
+_INTERRUPTED = 130  # as shells count it: 128 and the signal
 _NEEDED = ("torch", "lightning", "onnx", "onnxscript")
 
 _Data = Annotated[Path | None, typer.Option(help="Folder of the data; else the recipe's own is downloaded.")]
@@ -56,7 +57,12 @@ def train(
     from training.train import Request, train
 
     name = Path(recipe).stem
-    run = train(Request(name, chosen, data, output or Path("runs") / name, resume))
+    folder = output or Path("runs") / name
+    try:
+        run = train(Request(name, chosen, data, folder, resume))
+    except KeyboardInterrupt:
+        typer.echo(f"stopped; the same command with --resume goes on after the last whole epoch of {folder}", err=True)
+        raise typer.Exit(_INTERRUPTED) from None
     if as_json:
         facts = {"run": str(run.folder), "epochs": [row.model_dump() for row in run.history()]}
         _print_json(facts | {"test": run.metrics().model_dump(mode="json")})

@@ -87,3 +87,14 @@ def test_without_torch_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) 
 def test_help_needs_no_torch() -> None:
     code = "import sys, training.cli; sys.exit(int('torch' in sys.modules or 'lightning' in sys.modules))"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_an_interruption_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, drawings: Path) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("training.train.fit", interrupted)
+    words = ["train", str(recipe_file(tmp_path)), "--data", str(drawings), "--output", str(tmp_path / "run")]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 130
+    assert "--resume" in result.stderr
