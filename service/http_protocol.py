@@ -124,7 +124,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _await_headers(self) -> None:
         self._stop_timer()
-        self._seen, self._problem = 0, _BROKEN
+        self._problem = _BROKEN
         self._timer = self.loop.call_later(self._timeout, self._refuse, _TOO_SLOW)
 
     def _stop_timer(self) -> None:

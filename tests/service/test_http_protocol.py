@@ -140,6 +140,12 @@ def test_a_line_that_never_ends_is_cut_off(server: Server, start: bytes) -> None
     assert_alive(server)
 
 
+def test_the_first_packet_of_headers_counts_too(server: Server) -> None:
+    with connect(server.running.port) as connection:
+        connection.send(b"GET / HTTP/1.1\r\nx-long: " + b"a" * 17 * 1024)  # one packet, and no more comes
+        assert_refused(connection, 431, "headers-too-large")
+
+
 def test_headers_without_end_are_cut_off(server: Server) -> None:
     with connect(server.running.port) as connection:
         connection.send(b"GET / HTTP/1.1\r\n" + b"x: 1\r\n" * 500_000)
