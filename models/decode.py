@@ -47,7 +47,7 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one image may cost; see the README for the reasons."""
+    """What one image may cost; docs/settings.md lists the service's settings of these."""
 
     max_bytes: int = 10_000_000
     max_pixels: int = 50_000_000
