@@ -1,0 +1,16 @@
+"""The commands of training, added to ``whatsit`` by its entry points.
+
+Nothing here imports torch before a command runs, so that ``--help`` is quick and serving needs no torch.
+"""
+
+import typer
+
+from training.cli.evaluate import evaluate
+from training.cli.publish import publish
+from training.cli.train import train
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of training to ``app``."""
+    for command in (train, evaluate, publish):
+        app.command(command.__name__)(command)

@@ -1,0 +1,30 @@
+"""``whatsit evaluate``."""
+
+from typing import Annotated
+
+import typer
+
+from models.store import Store, default_root
+from training.cli.options import Data, Json, StorePath, print_json, require_torch
+
+
+def evaluate(
+    subject: Annotated[str, typer.Argument(metavar="RUN_DIR|REF", help="A run's folder, or name, name@version.")],
+    data: Data = None,
+    store: StorePath = None,
+    as_json: Json = False,
+) -> None:
+    """Measure the exported graph on a test split, exactly as the service would answer.
+
+    Example: whatsit evaluate cifar10@production --data cifar-10-batches-bin --json
+    """
+    require_torch()
+    from training.evaluate import evaluate, open_subject
+    from training.tables import confusion_table, metrics_table, show
+
+    measured = evaluate(open_subject(subject, Store(store or default_root())), data)
+    if as_json:
+        print_json(measured.model_dump(mode="json"))
+        return
+    show(metrics_table(measured.metrics))
+    show(confusion_table(measured.metrics))

@@ -1,0 +1,31 @@
+"""What the commands of training share: options, the look for torch, JSON."""
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from training.errors import TrainingNotInstalled
+
+_NEEDED = ("torch", "lightning", "onnx", "onnxscript")
+
+Data = Annotated[Path | None, typer.Option(help="Folder of the data; else the recipe's own is downloaded.")]
+Changes = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the recipe.")]
+StorePath = Annotated[
+    Path | None, typer.Option("--store", help="The folder of models and versions.", envvar="WHATSIT_STORE")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def require_torch() -> None:
+    """Raise TrainingNotInstalled, which says what to install, where torch or what goes with it is missing."""
+    missing = [name for name in _NEEDED if find_spec(name) is None]
+    if missing:
+        raise TrainingNotInstalled(f"training needs {', '.join(missing)}: pip install '.[training]'")
+
+
+def print_json(content: object) -> None:
+    """Facts for programs."""
+    typer.echo(json.dumps(content, indent=2))

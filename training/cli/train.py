@@ -1,0 +1,50 @@
+"""``whatsit train``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from training.cli.options import Changes, Data, Json, print_json, require_torch
+
+_INTERRUPTED = 130  # as shells count it: 128 and the signal
+
+_Epochs = Annotated[int | None, typer.Option(min=1, help="Epochs, in place of the recipe's.")]
+_Output = Annotated[Path | None, typer.Option(help="Folder of the run; runs/RECIPE by default.")]
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(help="The name of a recipe, or a TOML file of your own.")],
+    data: Data = None,
+    epochs: _Epochs = None,
+    changes: Changes = None,
+    output: _Output = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where the run in the folder stopped.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Train a model: from images to an exported graph that is calibrated, proved and measured.
+
+    Recipes that come with it: cifar10, cifar10-tutorial, fashion-mnist, and folder for class folders of your own.
+
+    Example: whatsit train folder --data my-images --epochs 20 --set optimizer.learning_rate=0.001
+    """
+    require_torch()
+    from training.config import load_recipe
+
+    chosen = load_recipe(recipe, changes or (), epochs)  # before torch is imported: a mistake is told at once
+    from training.tables import metrics_table, show
+    from training.train import Request, train
+
+    name = Path(recipe).stem
+    folder = output or Path("runs") / name
+    try:
+        run = train(Request(name, chosen, data, folder, resume))
+    except KeyboardInterrupt:
+        typer.echo(f"stopped; the same command with --resume goes on after the last whole epoch of {folder}", err=True)
+        raise typer.Exit(_INTERRUPTED) from None
+    if as_json:
+        facts = {"run": str(run.folder), "epochs": [row.model_dump() for row in run.history()]}
+        print_json(facts | {"test": run.metrics().model_dump(mode="json")})
+        return
+    show(metrics_table(run.metrics()))
+    typer.echo(f"next: whatsit publish {run.folder} --name NAME --alias production")
