@@ -63,7 +63,7 @@ lock: .venv/everything
 	$(LOCK) --extra cpu --output-file requirements/cpu.txt
 	$(LOCK) --extra gpu --output-file requirements/gpu.txt
 	$(LOCK) --extra cpu --extra training --output-file requirements/training.txt
-	$(LOCK) --extra cpu --extra training --extra dev --output-file requirements/dev.txt
+	$(LOCK) --extra cpu --extra training --extra tracking --extra dev --output-file requirements/dev.txt
 
 clean:
 	rm -rf .venv build *.egg-info

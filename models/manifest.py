@@ -10,6 +10,7 @@ from models.labels import Labels
 from models.refs import NAME_PATTERN
 
 Precision = Literal["fp32", "fp16", "int8"]
+Variant = Literal["fp16", "int8"]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 # One or more plain names joined by '/': never absolute, never '..', so that it cannot leave the bundle.
 FILE_NAME = "[A-Za-z0-9][A-Za-z0-9._-]*"
@@ -18,6 +19,7 @@ BundlePath = Annotated[str, StringConstraints(pattern=f"^{FILE_NAME}(/{FILE_NAME
 Fraction = Annotated[float, Field(ge=0, le=1)]
 # A threshold that no score reaches; 1 would not do, for scores of exactly 1 exist.
 ACCEPTS_NOTHING = 1.01
+Threshold = Annotated[float, Field(ge=0, le=ACCEPTS_NOTHING)]
 
 
 class Strict(BaseModel):
@@ -56,11 +58,27 @@ class InputSpec(Strict):
         return (self.height, self.width, self.channels)
 
 
+class Measured(Strict):
+    """What one graph was measured to be, so that precisions can be chosen between.
+
+    ``accuracy`` and ``expected_calibration_error`` are of the test split. ``speed_up`` is how many times as many
+    images a second it answers as the fp32 graph does on ``hardware``; None where that cannot run it at speed.
+    """
+
+    accuracy: Fraction
+    expected_calibration_error: Fraction
+    bytes: int = Field(ge=1)
+    speed_up: float | None = Field(default=None, gt=0)
+    hardware: str
+
+
 class Graph(Strict):
-    """One ONNX file of the version."""
+    """One ONNX file of the version; ``tolerance`` is for its golden images, in place of the one that they state."""
 
     file: BundlePath
     opset: int = Field(ge=1)
+    tolerance: float | None = Field(default=None, gt=0, lt=0.5)
+    measured: Measured | None = None
 
 
 class Decision(Strict):
@@ -68,12 +86,29 @@ class Decision(Strict):
 
     ``accuracy`` and ``coverage`` are those of the accepted images of the validation split: how often an
     accepted answer was right, and what share of the images was accepted. A threshold of ``ACCEPTS_NOTHING`` leaves
-    everything for review; accuracy and coverage are 0 then.
+    everything for review; accuracy and coverage are 0 then. ``target`` is the accuracy that was asked for.
+    ``thresholds``, where there are any, has one for each label, which holds for the guesses of that label in place of
+    ``threshold``.
     """
 
-    threshold: Annotated[float, Field(ge=0, le=ACCEPTS_NOTHING)]
+    threshold: Threshold
     accuracy: Fraction
     coverage: Fraction
+    target: Fraction | None = None
+    thresholds: tuple[Threshold, ...] = ()
+
+
+class Conformal(Strict):
+    """Sets of likely labels: those scored at least ``threshold``, and the best guess.
+
+    ``coverage`` is how often a set was asked to hold the right label, ``test_coverage`` how often it did on the test
+    split, ``mean_size`` how many labels a set has there (Vovk et al. 2005; Sadinle et al. 2019, arXiv:1609.00451).
+    """
+
+    coverage: Fraction
+    threshold: Fraction
+    test_coverage: Fraction
+    mean_size: float = Field(ge=1)
 
 
 class ClassMetrics(Strict):
@@ -87,16 +122,22 @@ class ClassMetrics(Strict):
 
 
 class Metrics(Strict):
-    """What the exported graph reached; ``confusion_matrix[true][predicted]`` counts images, ``loss`` is in nats."""
+    """What the exported graph reached; ``confusion_matrix[true][predicted]`` counts images, ``loss`` is in nats.
+
+    ``accuracy_interval`` is where the accuracy lies at 95 % confidence, ``uncalibrated_error`` the expected
+    calibration error that the same logits have without the temperature.
+    """
 
     split: str
     images: int = Field(ge=1)
     correct: int = Field(ge=0)
     accuracy: Fraction
+    accuracy_interval: tuple[Fraction, Fraction] | None = None
     top5_accuracy: Fraction
     loss: float
     macro_f1: Fraction
     expected_calibration_error: Fraction
+    uncalibrated_error: Fraction | None = None
     per_class: tuple[ClassMetrics, ...]
     confusion_matrix: tuple[tuple[int, ...], ...]
 
@@ -113,6 +154,7 @@ class Provenance(Strict):
     training_seconds: float
     epochs: int
     temperature: float
+    data_check: dict[str, Any] = {}
 
 
 class Manifest(Strict):
@@ -127,19 +169,22 @@ class Manifest(Strict):
     input: InputSpec
     graphs: dict[Precision, Graph]
     decision: Decision
+    conformal: Conformal | None = None
     metrics: Metrics
     provenance: Provenance
     files: dict[BundlePath, Sha256]
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:
-        if "fp32" not in self.graphs:
-            raise ValueError("graphs: the fp32 graph is missing")
+        if not self.graphs:
+            raise ValueError("graphs: there is none")
         unlisted = [graph.file for graph in self.graphs.values() if graph.file not in self.files]
         if unlisted:
             raise ValueError(f"files: no sha256 for {', '.join(unlisted)}")
         if tuple(entry.label for entry in self.metrics.per_class) != self.labels:
             raise ValueError("metrics.per_class: not one entry for each label, in their order")
+        if self.decision.thresholds and len(self.decision.thresholds) != len(self.labels):
+            raise ValueError("decision.thresholds: not one for each label")
         return self
 
 

@@ -8,106 +8,25 @@ import json
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from models.labels import Label
 from models.manifest import InputSpec, Strict
 from training.architectures.settings import Architecture
 from training.errors import InvalidRecipe
+from training.settings import (
+    AugmentSettings,
+    DataSettings,
+    DecisionSettings,
+    ExportSettings,
+    FitSettings,
+    OptimizerSettings,
+    ScheduleSettings,
+    TransferSettings,
+)
 
 RECIPES = Path(__file__).parent / "recipes"
-
-Share = Annotated[float, Field(ge=0, lt=1)]
-Part = Annotated[float, Field(gt=0, lt=1)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
-
-
-class DataSettings(Strict):
-    """Where the images come from and how they are split.
-
-    ``validation`` and ``test`` are the shares that are drawn, stratified and seeded, where the data has no such
-    split of its own; neither can be 0, as no version goes without calibration and numbers. ``labels`` names the
-    classes of IDX files in rising order of their numbers; ``transpose`` exchanges the rows and columns of their images,
-    as those of EMNIST lie on their side. ``download`` is the data set that is fetched when no ``--data`` is given.
-    ``licence`` is noted beside every image of the data that is published, as a golden image.
-    """
-
-    kind: Literal["folder", "cifar10", "idx"]
-    download: Literal["cifar10", "fashion-mnist"] | None = None
-    labels: tuple[Label, ...] = ()
-    transpose: bool = False
-    licence: str = ""
-    validation: Part = 0.1
-    test: Part = 0.15
-
-    @model_validator(mode="after")
-    def _fits_its_kind(self) -> Self:
-        if self.transpose and self.kind != "idx":
-            raise ValueError("transpose: for IDX files only")
-        return self
-
-
-class AugmentSettings(Strict):
-    """Random changes of the training images only.
-
-    ``flip`` mirrors left and right: ``random`` each time anew, ``alternating`` every second epoch, which shows both
-    sides equally often (Jordan 2024, arXiv:2404.00498). ``translate`` is in pixels, ``rotate`` and ``shear`` in
-    degrees, ``zoom``, ``brightness`` and ``contrast`` are fractions, all to either side; ``cutout`` is the side in
-    pixels of a square that is covered (DeVries and Taylor 2017, arXiv:1708.04552).
-    """
-
-    flip: Literal["none", "random", "alternating"] = "none"
-    translate: int = Field(default=0, ge=0, le=512)
-    rotate: float = Field(default=0, ge=0, le=180)
-    shear: float = Field(default=0, ge=0, le=45)
-    zoom: float = Field(default=0, ge=0, le=0.9)
-    brightness: Fraction = 0
-    contrast: Fraction = 0
-    cutout: int = Field(default=0, ge=0, le=2048)
-
-
-class OptimizerSettings(Strict):
-    """``momentum`` and ``nesterov`` are for ``sgd``; weight decay spares biases and batch norm."""
-
-    name: Literal["sgd", "adam", "adamw"] = "adamw"
-    learning_rate: float = Field(gt=0)
-    momentum: Share = 0.9
-    nesterov: bool = True
-    weight_decay: float = Field(default=0, ge=0)
-
-
-class ScheduleSettings(Strict):
-    """The course of the learning rate over all steps.
-
-    ``one-cycle`` rises linearly from ``start`` times the rate during the share ``warmup`` and falls linearly to
-    ``end`` times the rate (Smith and Topin 2017, arXiv:1708.07120); ``cosine`` falls along a half cosine instead.
-    """
-
-    name: Literal["constant", "one-cycle", "cosine"] = "one-cycle"
-    warmup: Share = 0.2
-    start: float = Field(default=0.1, ge=0, le=1)
-    end: float = Field(default=0.01, ge=0, le=1)
-
-
-class FitSettings(Strict):
-    """``patience`` is how many epochs without a better validation loss end the run; 0 never ends it early.
-
-    ``precision``: ``auto`` is mixed precision on CUDA and float32 elsewhere.
-    """
-
-    epochs: int = Field(ge=1, le=100_000)
-    batch_size: int = Field(ge=2, le=65_536)
-    label_smoothing: Share = 0
-    patience: int = Field(default=0, ge=0)
-    precision: Literal["auto", "float32"] = "auto"
-
-
-class DecisionSettings(Strict):
-    """``accuracy`` is what accepted answers are to reach; the validation split must prove it, at 95 % confidence."""
-
-    accuracy: Annotated[float, Field(gt=0, lt=1)] = 0.95
 
 
 class Recipe(Strict):
@@ -121,8 +40,10 @@ class Recipe(Strict):
     architecture: Architecture
     optimizer: OptimizerSettings
     schedule: ScheduleSettings = ScheduleSettings()
+    transfer: TransferSettings = TransferSettings()
     fit: FitSettings
     decision: DecisionSettings = DecisionSettings()
+    export: ExportSettings = ExportSettings()
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

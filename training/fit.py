@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training.config import OptimizerSettings, Recipe, ScheduleSettings
+from training.config import Recipe
 from training.data.augment import Augment, to_unit
 from training.data.dataset import Dataset
 from training.data.samples import Split
@@ -28,6 +28,7 @@ from training.network import Network, build_network, measure
 from training.progress import bar, say
 from training.run import EpochMetrics, Run, load_checkpoint, save_checkpoint, write_lines
 from training.seed import generator, seed_everything
+from training.settings import OptimizerSettings, ScheduleSettings
 
 _PREDICT_BATCH = 500
 

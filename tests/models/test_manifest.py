@@ -61,7 +61,7 @@ def test_a_manifest_comes_back_as_it_was(good: str) -> None:
         ("labels", ["red", "green", "red"], "labels"),
         ("labels", ["green", "red", "blue"], "metrics.per_class"),
         ("labels", ["red", "green", "blue", "white"], "metrics.per_class"),
-        ("graphs", {}, "the fp32 graph is missing"),
+        ("graphs", {}, "graphs: there is none"),
         ("graphs/fp64", {"file": "model.onnx", "opset": 20}, "graphs.fp64"),
         ("graphs/fp16", {"file": "model.fp16.onnx", "opset": 20}, "no sha256 for model.fp16.onnx"),
         ("graphs/fp32/file", "../model.onnx", "graphs.fp32.file"),

@@ -9,7 +9,7 @@ import typer
 from typer.testing import CliRunner
 
 from tests.training.support import recipe_file
-from training import cli
+from training.cli import options
 from training.errors import InvalidRecipe, TrainingNotInstalled
 from training.run import Run
 
@@ -79,7 +79,7 @@ def test_what_fails_is_a_named_error_that_the_command_line_turns_into_one_line(t
 
 
 def test_without_torch_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "find_spec", lambda name: None if name == "torch" else object())
+    monkeypatch.setattr(options, "find_spec", lambda name: None if name == "torch" else object())
     with pytest.raises(TrainingNotInstalled, match=r"training needs torch: pip install '\.\[training\]'"):
         invoke("train", "cifar10")
 

@@ -7,7 +7,7 @@ from lightning.fabric import Fabric
 from lightning.fabric.plugins import MixedPrecision
 
 from tests.training.support import tiny_recipe
-from training.config import OptimizerSettings, Recipe, ScheduleSettings
+from training.config import Recipe
 from training.data.augment import Augment, to_unit
 from training.data.dataset import Dataset, load_dataset
 from training.data.folder import FolderSource
@@ -16,6 +16,7 @@ from training.finish import best_network
 from training.fit import build_optimizer, count_steps, fit, learning_rate_factor
 from training.network import build_network
 from training.run import EpochMetrics, Run, load_checkpoint, save_checkpoint
+from training.settings import OptimizerSettings, ScheduleSettings
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from training.config import AugmentSettings
+from training.settings import AugmentSettings
 
 
 class Augment:

@@ -5,12 +5,12 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from models.labels import Labels
-from training.config import DataSettings
 from training.data.arrays import open_cifar10, open_idx
 from training.data.download import fetch
 from training.data.folder import FolderSource
 from training.data.samples import Source
 from training.errors import InvalidData
+from training.settings import DataSettings
 
 _LABELS: TypeAdapter[tuple[str, ...]] = TypeAdapter(Labels)
 

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.manifest import Strict
-from training.config import DataSettings
 from training.data.samples import SPLITS, Sample, Split
 from training.errors import InvalidData
 from training.seed import generator
+from training.settings import DataSettings
 
 Indices = NDArray[np.int64]
 

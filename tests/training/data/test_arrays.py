@@ -8,10 +8,10 @@ from PIL import Image
 from models.manifest import InputSpec
 from models.preprocess import load_pixels
 from tests.training.support import idx_bytes, write_cifar10, write_idx
-from training.config import DataSettings
 from training.data.arrays import open_cifar10, open_idx, read_idx
 from training.data.sources import open_source
 from training.errors import InvalidData
+from training.settings import DataSettings
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (5, 6, 7), dtype=np.uint8)

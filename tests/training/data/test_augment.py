@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from training.config import AugmentSettings
 from training.data.augment import Augment, cutout, shift, to_unit
 from training.seed import seed_everything
+from training.settings import AugmentSettings
 
 ROWS = torch.arange(6)
 

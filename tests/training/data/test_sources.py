@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from tests.training.support import write_cifar10, write_classes, write_idx
-from training.config import DataSettings
 from training.data.sources import open_source
 from training.errors import InvalidData
+from training.settings import DataSettings
 
 
 def test_each_kind_opens_its_data(tmp_path: Path) -> None:

@@ -4,10 +4,10 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from training.config import DataSettings
 from training.data.samples import SPLITS, Sample, Split
 from training.data.splits import Splits, fingerprint, make_splits
 from training.errors import InvalidData
+from training.settings import DataSettings
 
 SETTINGS = DataSettings(kind="folder", validation=0.2, test=0.25)
 
