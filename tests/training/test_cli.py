@@ -9,6 +9,7 @@ import typer
 from typer.testing import CliRunner
 
 from tests.training.support import recipe_file
+from training import cli
 from training.cli import options
 from training.errors import InvalidRecipe, TrainingNotInstalled
 from training.run import Run
