@@ -1,7 +1,10 @@
-"""Where a rate lies that was seen in a sample. No torch, no files."""
+"""Where a figure lies that was measured on a sample. No torch, no files."""
 
 import math
 from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
 
 
 def wilson(hits: int, count: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -19,3 +22,26 @@ def wilson(hits: int, count: int, confidence: float = 0.95) -> tuple[float, floa
     # Rounding must not push the rate itself out: at 0 and at 1 the end of the interval is the rate.
     low, high = (middle - margin) / (1 + spread), (middle + margin) / (1 + spread)
     return max(0.0, min(low, rate)), min(1.0, max(high, rate))
+
+
+def macro_f1_interval(matrix: NDArray[np.int64], confidence: float = 0.95, draws: int = 1000) -> tuple[float, float]:
+    """Where the macro F1 of a confusion matrix, ``[true, predicted]`` in counts, lies at ``confidence``.
+
+    The percentile interval of the bootstrap (Efron 1979, Annals of Statistics 7:1): as many images are drawn again,
+    with replacement, ``draws`` times. To draw images is to draw the cells that they fell into. The same matrix always
+    has the same interval.
+    """
+    true, predicted = np.nonzero(matrix)
+    counts, classes, random = matrix[true, predicted], len(matrix), np.random.default_rng(0)
+    drawn = (random.multinomial(counts.sum(), counts / counts.sum()) for _ in range(draws))
+    scores = [_macro_f1(true, predicted, again, classes) for again in drawn]
+    low, high = np.quantile(scores, ((1 - confidence) / 2, (1 + confidence) / 2)).tolist()
+    return low, high
+
+
+def _macro_f1(true: NDArray[np.int64], predicted: NDArray[np.int64], counts: NDArray[np.int64], classes: int) -> float:
+    """The mean over the classes that occur, as in training.scores."""
+    shown = np.bincount(true, counts, classes) + np.bincount(predicted, counts, classes)
+    hits = np.bincount(true, counts * (true == predicted), classes)
+    occurs = shown > 0
+    return float((2 * hits[occurs] / shown[occurs]).mean())
