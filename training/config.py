@@ -49,6 +49,8 @@ class Recipe(Strict):
     def _fits_together(self) -> Self:
         if self.augment.translate >= min(self.input.height, self.input.width):
             raise ValueError("augment.translate: must be smaller than the input")
+        if self.transfer.weights == "imagenet" and self.architecture.name != "vgg16":
+            raise ValueError("transfer.weights: there are imagenet weights for vgg16 only; give a file, a run or a ref")
         return self
 
 
@@ -79,8 +81,13 @@ def parse_recipe(text: str | bytes) -> Recipe:
         return Recipe.model_validate_json(text, strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "recipe"
+        where = ".".join(str(part) for part in _key(first["loc"])) or "recipe"
         raise InvalidRecipe(f"{where}: {first['msg']}") from error
+
+
+def _key(place: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """The path of a key as recipes write it; pydantic puts the kind of architecture in between."""
+    return (place[0], *place[2:]) if place[:1] == ("architecture",) else place
 
 
 def _read(name_or_path: str) -> dict[str, Any]:

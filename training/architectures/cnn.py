@@ -56,12 +56,12 @@ def build_cnn(settings: CnnSettings, shape: tuple[int, int, int], classes: int) 
     return nn.Sequential(*layers)
 
 
-def whiten(network: nn.Sequential, images: Tensor) -> None:
+def whiten(network: nn.Module, images: Tensor) -> None:
     """Set the stem's weights from normalised training images ``[N, channels, height, width]``.
 
     The eigenvectors of the patches' covariance, each divided by the root of its eigenvalue, and their negatives.
     """
-    stem = network[0]
+    stem = network[0] if isinstance(network, nn.Sequential) else None
     if not isinstance(stem, nn.Conv2d):
         raise TypeError("the network does not begin with a convolution")
     kernel = stem.kernel_size[0]

@@ -65,4 +65,20 @@ class CnnSettings(Strict):
     head: HeadSettings = HeadSettings()
 
 
-Architecture = CnnSettings
+class Vgg16Settings(Strict):
+    """VGG16, configuration D of Simonyan and Zisserman 2014 (arXiv:1409.1556), with the defaults of torchvision.
+
+    Features are averaged to ``pool`` x ``pool`` before the ``dense`` layers, each of which is followed by ``dropout``;
+    the layer to the classes comes after them. The published weights of the dense layers fit the defaults only; images
+    of 32 x 32 leave one pixel to pool, so that a pool of 1 and narrow dense layers, or none, say as much there.
+    ``batch_norm`` follows every convolution.
+    """
+
+    name: Literal["vgg16"]
+    batch_norm: bool = False
+    pool: int = Field(default=7, ge=1, le=32)
+    dense: tuple[Width, ...] = Field(default=(4096, 4096), max_length=8)
+    dropout: Dropout = 0.5
+
+
+Architecture = Annotated[CnnSettings | Vgg16Settings, Field(discriminator="name")]
