@@ -26,11 +26,9 @@ class Crossover:
 def crossover(history: Sequence[EpochMetrics]) -> Crossover | None:
     """The overfitting crossover: after this epoch validation loss is only higher, and training loss only lower.
 
-    The first such epoch counts.
-
-    Every later epoch, of which there must be two or more, is compared with that epoch rather than with the one before
-    it: a single noisy epoch neither makes a crossover nor hides one. At the end validation loss must be 1 % higher at
-    least, or it is a plateau. None where there is no such epoch.
+    The first such epoch counts. Every later one, and there must be two or more, is compared with it rather than with
+    the one before: a single noisy epoch neither makes a crossover nor hides one. At the end validation loss must be
+    1 % higher at least, or it is a plateau. None where there is no such epoch.
     """
     for place, here in enumerate(history[:-_LEAST_EPOCHS]):
         later = history[place + 1 :]

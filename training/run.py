@@ -4,6 +4,7 @@ recipe.json   what was asked for               last.pt       the last finished e
 run.json      on what, with what, from where   best.pt       the epoch of the least validation loss
 splits.json   which image is in which split    model.onnx    the exported graph
 metrics.jsonl one line an epoch                calibration.json, metrics.json, golden/
+test.npz      the answers to the test split    evidence.json what else report.html is made of
 """
 
 import io
@@ -60,6 +61,9 @@ class Run:
         self.graph = folder / "model.onnx"
         self.calibration_file = folder / "calibration.json"
         self.metrics_file = folder / "metrics.json"
+        self.answers_file = folder / "test.npz"
+        self.evidence_file = folder / "evidence.json"
+        self.report_file = folder / "report.html"
         self.golden = folder / "golden"
         self.cache = folder / "cache"
 
