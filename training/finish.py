@@ -17,6 +17,7 @@ from training.golden import choose_golden, write_golden
 from training.network import Network, build_network
 from training.parity import check_parity
 from training.progress import bar, say
+from training.report.evidence import keep
 from training.run import Run, load_checkpoint, write_model
 from training.scores import score
 
@@ -42,6 +43,7 @@ def finish(recipe: Recipe, data: Dataset, run: Run) -> None:
     write_model(run.calibration_file, calibration)
     probabilities = run_graph(session, data.pixels, data.splits.test)
     write_golden(run.golden, choose_golden(data, probabilities, recipe.data.licence))
+    keep(run, data, probabilities)
     # Last: a run with metrics is a finished one.
     write_model(run.metrics_file, score(probabilities, data.targets[data.splits.test], data.labels, "test"))
 
