@@ -10,6 +10,7 @@ WhatsitError
     ├── RunError
     │   ├── RunExists          the folder holds a run already
     │   └── RunUnusable        there is no run, it is not finished, or it was made by another recipe
+    ├── NotComparable          two models know other classes, or nothing was held out by both
     ├── Diverged               the loss is no number any more
     └── ExportMismatch         the exported graph does not compute what the network computes
 """
@@ -51,6 +52,10 @@ class RunExists(RunError):
 
 class RunUnusable(RunError):
     """There is no run, it is not finished, or it was made by another recipe."""
+
+
+class NotComparable(TrainingError):
+    """Two models know other classes, read data in other ways, or held out nothing in common."""
 
 
 class Diverged(TrainingError):

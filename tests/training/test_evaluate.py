@@ -14,10 +14,11 @@ from training.data import dataset
 from training.data.folder import FolderSource
 from training.data.splits import Indices
 from training.errors import InvalidData, RunUnusable
-from training.evaluate import evaluate, open_subject
+from training.evaluate import evaluate
 from training.finish import run_graph
 from training.release import publish
 from training.run import Run
+from training.subject import open_subject
 from training.train import Request, train
 
 
@@ -85,7 +86,7 @@ def test_every_image_is_decoded_once_into_a_file_that_goes(
         return run_graph(session, pixels, rows)
 
     monkeypatch.setattr(FolderSource, "read", note)
-    monkeypatch.setattr("training.evaluate.run_graph", watched)
+    monkeypatch.setattr("training.images.run_graph", watched)
     assert evaluate(open_subject(str(finished.folder), store), data).metrics.images == 60
     assert sorted(read) == list(range(60))
     assert kinds == [np.memmap]

@@ -19,7 +19,8 @@ def evaluate(
     Example: whatsit evaluate cifar10@production --data cifar-10-batches-bin --json
     """
     require_torch()
-    from training.evaluate import evaluate, open_subject
+    from training.evaluate import evaluate
+    from training.subject import open_subject
     from training.tables import confusion_table, metrics_table, show
 
     measured = evaluate(open_subject(subject, Store(store or default_root())), data)

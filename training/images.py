@@ -1,0 +1,116 @@
+"""The images that finished graphs are measured on: the same for all of them, each as its own graph sees them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+
+import numpy as np
+
+from models.manifest import InputSpec
+from models.postprocess import Probabilities
+from models.preprocess import Pixels
+from training.data.dataset import decode
+from training.data.samples import Source
+from training.data.sources import open_source
+from training.data.splits import Indices, fingerprint, make_splits
+from training.errors import InvalidData, NotComparable
+from training.finish import run_graph
+from training.subject import Subject
+
+
+@dataclass(frozen=True)
+class View:
+    """Samples as one input sees them: ``pixels[places[row]]`` are those of the sample ``row`` with ``digests[row]``."""
+
+    pixels: Pixels
+    places: dict[int, int]
+    digests: dict[int, bytes]
+
+
+@dataclass(frozen=True)
+class Images:
+    """The chosen ``rows`` of ``source``, readable for all; ``unreadable`` counts those that are left out for that.
+
+    ``held_out`` says for each of the subjects, by its place, whether its training certainly learnt from none of them:
+    they are of its test split. ``views`` has the pixels that each input sees.
+    """
+
+    source: Source
+    rows: Indices
+    unreadable: int
+    held_out: tuple[bool, ...]
+    views: dict[InputSpec, View]
+
+    def answers(self, subject: Subject) -> Probabilities:
+        """The probabilities float32 ``[rows, classes]`` that a subject gives."""
+        view = self.views[subject.input]
+        places = np.array([view.places[row] for row in self.rows.tolist()], np.int64)
+        return run_graph(subject.session, view.pixels, places)
+
+    def targets(self, subject: Subject) -> Indices:
+        """The truths ``[rows]`` as indices of the subject's labels, which are matched by name."""
+        return _targets(self.source, self.rows, subject)
+
+
+def read_images(subjects: Sequence[Subject], data_path: Path | None, cache: Path) -> Images:
+    """Find the images to measure ``subjects`` on in the data at ``data_path``, and decode them once for each input.
+
+    Without a path, it is the data of the first run that knows where its is, else that of the recipe. Data with a
+    test split of its own gives that. A folder without gives what all those who split it in training held out, or
+    all of its images if none of them did. Large sets are kept in a file in the folder ``cache``. Raises InvalidData
+    when there is nothing to measure on or a class that a subject does not know, NotComparable when the subjects have
+    no such images in common.
+    """
+    known = [subject.data_path for subject in subjects if subject.data_path]
+    source = open_source(subjects[0].recipe.data, data_path or (known[0] if known else None))
+    for subject in subjects:
+        _refuse_unknown(source, subject)
+    own = [index for index, sample in enumerate(source.samples) if sample.split == "test"]
+    wanted = own or list(range(len(source.samples)))
+    views = _decode(source, wanted, dict.fromkeys(subject.input for subject in subjects), cache)
+    splits = [_test_split(source, subject, views[subject.input], drawn=not own) for subject in subjects]
+    readable = list(views.values())[-1].places  # each input was shown only what all before it could read
+    if not readable:
+        raise InvalidData(f"{source.name}: there are no images to evaluate on")
+    held_out = [split for split in splits if split is not None]
+    rows = reduce(np.intersect1d, held_out, np.array(list(readable), np.int64))
+    if not len(rows):
+        raise NotComparable(
+            f"{source.name}: no image was held out by both trainings: train both with one seed, or give other data"
+        )
+    return Images(source, rows, len(wanted) - len(readable), tuple(split is not None for split in splits), views)
+
+
+def _decode(source: Source, rows: list[int], specs: Iterable[InputSpec], cache: Path) -> dict[InputSpec, View]:
+    views = {}
+    for number, spec in enumerate(specs):
+        decoded = decode(source, rows, spec, cache / str(number))
+        digests = {row: digest for row, digest in zip(rows, decoded.digests, strict=True) if digest is not None}
+        views[spec] = View(decoded.pixels, {row: place for place, row in enumerate(rows) if row in digests}, digests)
+        rows = list(digests)  # an image that one input cannot have is named once, and no input needs it
+    return views
+
+
+def _test_split(source: Source, subject: Subject, view: View, *, drawn: bool) -> Indices | None:
+    """The samples of the test split of a subject's training, drawn again if it was; None if these are others."""
+    rows = np.array(list(view.digests), np.int64)
+    if drawn:
+        digests = [view.digests.get(index) for index in range(len(source.samples))]
+        try:
+            rows = make_splits(source.samples, digests, subject.recipe.data, subject.recipe.seed).test
+        except InvalidData:  # too small a folder to be the one that training split
+            return None
+    found = fingerprint(_targets(source, rows, subject).tolist(), [view.digests[row] for row in rows.tolist()])
+    return rows if found == subject.test_sha256 else None
+
+
+def _targets(source: Source, rows: Indices, subject: Subject) -> Indices:
+    index_of = [subject.labels.index(label) for label in source.labels]
+    return np.array([index_of[source.samples[row].label] for row in rows.tolist()], np.int64)
+
+
+def _refuse_unknown(source: Source, subject: Subject) -> None:
+    unknown = sorted(set(source.labels) - set(subject.labels))
+    if unknown:
+        raise InvalidData(f"{source.name} has classes that the model does not know: {', '.join(unknown)}")
