@@ -49,6 +49,10 @@ class Recipe(Strict):
     def _fits_together(self) -> Self:
         if self.augment.translate >= min(self.input.height, self.input.width):
             raise ValueError("augment.translate: must be smaller than the input")
+        if self.augment.cutout >= min(self.input.height, self.input.width):
+            raise ValueError("augment.cutout: must be smaller than the input, else nothing is left to learn from")
+        if self.input.colour == "grey" and (self.augment.saturation or self.augment.hue):
+            raise ValueError("augment: grey images have neither saturation nor hue; leave both 0")
         if self.transfer.weights == "imagenet" and self.architecture.name != "vgg16":
             raise ValueError("transfer.weights: there are imagenet weights for vgg16 only; give a file, a run or a ref")
         return self

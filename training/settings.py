@@ -38,21 +38,23 @@ class DataSettings(Strict):
 
 
 class AugmentSettings(Strict):
-    """Random changes of the training images only.
+    """Random changes of the training images only, for each image anew.
 
     ``flip`` mirrors left and right: ``random`` each time anew, ``alternating`` every second epoch, which shows both
     sides equally often (Jordan 2024, arXiv:2404.00498). ``translate`` is in pixels, ``rotate`` and ``shear`` in
-    degrees, ``zoom``, ``brightness``, ``contrast`` and ``saturation`` are fractions, ``hue`` is a share of the colour
-    circle, all to either side. ``crop`` cuts out a part with at least that share of the area, of an aspect between 3:4
-    and 4:3, and enlarges it (Szegedy et al. 2014, arXiv:1409.4842); 1 cuts nothing. ``policy`` ``trivial`` makes one
-    change of random kind and strength (TrivialAugment, Müller and Hutter 2021, arXiv:2103.10158). ``cutout`` is the
-    side in pixels of a square that is covered (DeVries and Taylor 2017, arXiv:1708.04552). ``mixup`` is the alpha of
-    the Beta distribution that pairs of images and their labels are mixed by (Zhang et al. 2017, arXiv:1710.09412).
+    degrees, ``zoom`` a fraction of the size, all to either side. ``crop`` cuts out a part with at least that share of
+    the area, of an aspect between 3:4 and 4:3 of the image's own, and enlarges it (Szegedy et al. 2014,
+    arXiv:1409.4842); 1 cuts nothing. ``brightness``, ``contrast`` and ``saturation`` are by how much factors around 1
+    differ from it, ``hue`` is a share of the colour circle to either side; grey images have neither saturation nor
+    hue. ``policy`` ``trivial`` makes one change of random kind and strength, of the wide space (TrivialAugment, Müller
+    and Hutter 2021, arXiv:2103.10158). ``cutout`` is the side in pixels of a square that is covered (DeVries and
+    Taylor 2017, arXiv:1708.04552). ``mixup`` is the alpha of the Beta distribution that pairs of images and their
+    labels are mixed by (Zhang et al. 2017, arXiv:1710.09412).
     """
 
     flip: Literal["none", "random", "alternating"] = "none"
     translate: int = Field(default=0, ge=0, le=512)
-    crop: float = Field(default=1, gt=0, le=1)
+    crop: float = Field(default=1, ge=0.01, le=1)
     rotate: float = Field(default=0, ge=0, le=180)
     shear: float = Field(default=0, ge=0, le=45)
     zoom: float = Field(default=0, ge=0, le=0.9)
