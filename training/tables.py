@@ -1,10 +1,15 @@
 """Metrics as tables for a terminal."""
 
+from typing import TYPE_CHECKING
+
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from models.manifest import Metrics
+
+if TYPE_CHECKING:  # brings scipy, which no other table needs
+    from training.compare import Comparison
 
 _WIDEST = 15
 
@@ -40,6 +45,39 @@ def confusion_table(metrics: Metrics) -> Table:
     table = Table("true \\ answered", *(escape(label) for label in labels), title="confusion matrix")
     for label, row in zip(labels, matrix, strict=True):
         table.add_row(escape(label), *map(str, row))
+    return table
+
+
+def comparison_table(found: "Comparison") -> Table:
+    """Two models on the same images, and what lies between them."""
+    low, high = found.interval
+    table = Table(
+        title=f"{found.data}: the same {found.images:,} images",
+        caption=(
+            f"first less second {found.difference * 100:+.2f} points, {low * 100:+.2f} to {high * 100:+.2f} at 95 %; "
+            f"McNemar's test p = {found.p_value:.4f}"
+        ),
+    )
+    table.add_column("model", overflow="fold")
+    for heading in ("right", "accuracy", "95 % interval", "right alone", "held out"):
+        table.add_column(heading, justify="right")
+    for side, alone in ((found.first, found.first_only), (found.second, found.second_only)):
+        interval = f"{side.interval[0]:.2%} - {side.interval[1]:.2%}"
+        held_out = "yes" if side.held_out else "not known"
+        table.add_row(
+            escape(side.subject), f"{side.correct:,}", f"{side.accuracy:.2%}", interval, f"{alone:,}", held_out
+        )
+    return table
+
+
+def class_comparison_table(found: "Comparison") -> Table:
+    """Each class by itself; the p-values are raised for being many."""
+    table = Table("class", title="right, by class", caption="p by McNemar's test, raised by Holm's rule")
+    for heading in ("images", "first", "second", "first alone", "second alone", "p"):
+        table.add_column(heading, justify="right")
+    for row in found.per_class:
+        counts = (row.images, row.first_correct, row.second_correct, row.first_only, row.second_only)
+        table.add_row(escape(row.label), *(f"{count:,}" for count in counts), f"{row.p_value:.4f}")
     return table
 
 

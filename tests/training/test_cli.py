@@ -42,12 +42,21 @@ def test_from_a_folder_to_a_published_version(tmp_path: Path, drawings: Path) ->
     assert measured["metrics"] == facts["test"]
     assert isinstance(measured["metrics"]["correct"], int)
 
+    code, out = invoke("compare", "shapes", run, "--data", drawings, "--store", store, "--json")
+    compared = json.loads(out)
+    assert code == 0
+    assert (compared["first"]["subject"], compared["difference"], compared["better"]) == ("shapes@1", 0, None)
+    assert compared["verdict"].startswith("No difference")
+
 
 def test_tables_are_for_people(finished: Run, tmp_path: Path) -> None:
     code, out = invoke("evaluate", finished.folder)
     assert code == 0
     assert f"{finished.metrics().correct} of 30 right" in out
     assert "confusion matrix" in out
+    code, out = invoke("compare", finished.folder, finished.folder)
+    assert code == 0
+    assert "No difference: both are right equally often" in " ".join(out.split())
     code, out = invoke("train", recipe_file(tmp_path), "--output", finished.folder, "--resume")
     assert code == 0
     assert "whatsit publish" in out
@@ -55,7 +64,7 @@ def test_tables_are_for_people(finished: Run, tmp_path: Path) -> None:
     assert (code, out.split(":")[0]) == (0, "published shapes@1")
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "publish"])
+@pytest.mark.parametrize("command", ["train", "evaluate", "compare", "publish"])
 def test_help_has_an_example(command: str) -> None:
     code, out = invoke(command, "--help")
     assert code == 0

@@ -50,7 +50,9 @@ def test_other_data_is_measured_whole_and_said_to_be_other(
     assert not found.same_test_split
     assert (found.metrics.split, found.metrics.images, found.unreadable) == ("other", 12, 1)
     assert [entry.support for entry in found.metrics.per_class] == [0, 6, 6]  # by name: across is not there
-    assert "not the test split of the training" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "not the test split of the training" in said
+    assert said.count("broken.png") == 1
 
 
 def test_a_handful_of_other_images_is_enough(store: Store, tmp_path: Path) -> None:

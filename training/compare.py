@@ -1,0 +1,173 @@
+"""Which of two models is better, on the same images, and whether the difference is more than noise.
+
+The noise is that of which images the test split happens to hold. What another seed would have made of either training
+is not in it: these are two models, not two ways to train (Dietterich 1998, Neural Computation 10:1895).
+"""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.manifest import Fraction, Strict
+from training.errors import NotComparable
+from training.images import Images, read_images
+from training.intervals import wilson
+from training.paired import detectable_difference, difference_interval, holm, mcnemar
+from training.subject import Subject
+
+Hits = NDArray[np.bool_]
+
+_LEVEL = 0.05
+
+
+class Side(Strict):
+    """One of the two; ``interval`` is where its accuracy lies at 95 % confidence.
+
+    ``held_out``: the images are of the test split of its training, so that it certainly learnt from none of them.
+    """
+
+    subject: str
+    held_out: bool
+    correct: int
+    accuracy: Fraction
+    interval: tuple[Fraction, Fraction]
+
+
+class ClassPairs(Strict):
+    """The images of one class, counted: right by either, right by one alone; ``p_value`` is raised by Holm's rule."""
+
+    label: str
+    images: int
+    first_correct: int
+    second_correct: int
+    first_only: int
+    second_only: int
+    p_value: Fraction
+
+
+class Comparison(Strict):
+    """``difference`` is first less second, ``interval`` where it lies at 95 % confidence; ``p_value`` is McNemar's.
+
+    ``first_only`` and ``second_only`` count the images that one had right and the other wrong. ``better`` is None
+    where the difference may be noise, that is, where the p-value is not below 0.05. ``detectable`` is the difference
+    that as many images show four times out of five.
+    """
+
+    data: str
+    images: int
+    unreadable: int
+    first: Side
+    second: Side
+    first_only: int
+    second_only: int
+    difference: float
+    interval: tuple[float, float]
+    p_value: Fraction
+    detectable: Fraction
+    better: Literal["first", "second"] | None
+    per_class: tuple[ClassPairs, ...]
+
+
+def compare(first: Subject, second: Subject, data_path: Path | None) -> Comparison:
+    """Compare two models on the images that ``training.images`` chooses for both.
+
+    Their inputs and the order of their labels may differ. Raises NotComparable when their labels do, or the way they
+    read data, and what choosing the images raises.
+    """
+    _refuse_unlike(first, second)
+    with TemporaryDirectory(prefix="whatsit-compare-") as cache:
+        images = read_images((first, second), data_path, Path(cache))
+        ours, theirs = (
+            images.answers(subject).argmax(axis=1) == images.targets(subject) for subject in (first, second)
+        )
+    sides = [
+        _side(subject, hits, held_out=held_out)
+        for subject, hits, held_out in zip((first, second), (ours, theirs), images.held_out, strict=True)
+    ]
+    first_only, second_only = _only(ours, theirs)
+    p_value = mcnemar(first_only, second_only)
+    ahead: Literal["first", "second"] = "first" if first_only > second_only else "second"
+    return Comparison(
+        data=images.source.name,
+        images=len(ours),
+        unreadable=images.unreadable,
+        first=sides[0],
+        second=sides[1],
+        first_only=first_only,
+        second_only=second_only,
+        difference=(first_only - second_only) / len(ours),
+        interval=difference_interval(first_only, second_only, len(ours)),
+        p_value=p_value,
+        detectable=detectable_difference(first_only, second_only, len(ours)),
+        better=ahead if p_value < _LEVEL else None,
+        per_class=_per_class(images, ours, theirs),
+    )
+
+
+def verdict(found: Comparison) -> str:
+    """Which of the two is better and whether that is noise, in plain sentences."""
+    sign, ahead = (1, found.first) if found.difference >= 0 else (-1, found.second)
+    low, high = sorted(sign * end * 100 for end in found.interval)
+    points = f"{abs(found.difference) * 100:.2f} points"
+    if found.better:
+        sure = f"{low:.2f} to {high:.2f} at 95 % confidence"
+        said = f"{ahead.subject} is better by {points} ({sure}), which is more than noise ({_chance(found.p_value)})."
+    elif found.difference:
+        said = (
+            f"No difference is shown: {ahead.subject} is ahead by {points}, maybe by noise ({_chance(found.p_value)})."
+        )
+    else:
+        said = "No difference: both are right equally often."
+    shown = f" So many images show a difference of {found.detectable * 100:.2f} points four times out of five."
+    flattered = " and ".join(side.subject for side in (found.first, found.second) if not side.held_out)
+    return said + shown + (f" Mind that {flattered} may have learnt from some of these images." if flattered else "")
+
+
+def _chance(p_value: float) -> str:
+    return "p < 0.0001" if p_value < 0.0001 else f"p = {p_value:.2g}"
+
+
+def _per_class(images: Images, ours: Hits, theirs: Hits) -> tuple[ClassPairs, ...]:
+    truths = np.array([images.source.samples[row].label for row in images.rows.tolist()])
+    rows = {label: truths == index for index, label in enumerate(images.source.labels) if (truths == index).any()}
+    only = [_only(ours[chosen], theirs[chosen]) for chosen in rows.values()]
+    adjusted = holm([mcnemar(*counts) for counts in only])
+    return tuple(
+        ClassPairs(
+            label=label,
+            images=int(chosen.sum()),
+            first_correct=int(ours[chosen].sum()),
+            second_correct=int(theirs[chosen].sum()),
+            first_only=counts[0],
+            second_only=counts[1],
+            p_value=p_value,
+        )
+        for (label, chosen), counts, p_value in zip(rows.items(), only, adjusted, strict=True)
+    )
+
+
+def _only(ours: Hits, theirs: Hits) -> tuple[int, int]:
+    return int((ours & ~theirs).sum()), int((theirs & ~ours).sum())
+
+
+def _refuse_unlike(first: Subject, second: Subject) -> None:
+    names, unshared = f"{first.name} and {second.name}", set(first.labels) ^ set(second.labels)
+    if unshared:
+        raise NotComparable(f"{names} know other classes: only one of them has {', '.join(sorted(unshared)[:5])}")
+    ways = [(subject.recipe.data.kind, subject.recipe.data.transpose) for subject in (first, second)]
+    if ways[0] != ways[1]:
+        raise NotComparable(f"{names} read data in other ways: data.kind or data.transpose differ in their recipes")
+
+
+def _side(subject: Subject, hits: Hits, *, held_out: bool) -> Side:
+    correct, count = int(hits.sum()), len(hits)
+    return Side(
+        subject=subject.name,
+        held_out=held_out,
+        correct=correct,
+        accuracy=correct / count,
+        interval=wilson(correct, count),
+    )
