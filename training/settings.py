@@ -93,9 +93,9 @@ class ScheduleSettings(Strict):
 class TransferSettings(Strict):
     """Weights to start from, in place of random ones.
 
-    ``weights``: ``imagenet`` are those that torchvision publishes for the architecture; else a file of a state_dict
-    with the same keys, the folder of a run, or the ref of a published version. What fits in name and shape is taken,
-    the head always begins anew. Taken weights stay as they are for ``freeze`` epochs; from then on they learn at
+    ``weights``: ``imagenet`` are those that torchvision publishes for the architecture; else a file of a state_dict,
+    the folder of a run, or the ref of a published version. Layers are taken in their order, from the first on, as long
+    as their shapes fit; the head always begins anew. Taken weights stay as they are for ``freeze`` epochs; from then on they learn at
     ``rate`` times the rate of the others.
     """
 

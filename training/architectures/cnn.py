@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from training.architectures.pooling import GlobalAverage
 from training.architectures.settings import BlockSettings, CnnSettings, HeadSettings
 from training.errors import InvalidRecipe
 
@@ -118,7 +119,7 @@ def _head(
 ) -> Iterator[nn.Module]:
     channels, height, width = features
     if settings.pool != "none":
-        yield nn.AdaptiveMaxPool2d(1) if settings.pool == "max" else nn.AdaptiveAvgPool2d(1)
+        yield nn.AdaptiveMaxPool2d(1) if settings.pool == "max" else GlobalAverage()
         height = width = 1
     yield nn.Flatten()
     inputs = channels * height * width

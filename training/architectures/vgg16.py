@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from training.architectures.pooling import GlobalAverage
 from training.architectures.settings import Vgg16Settings
 from training.errors import InvalidRecipe
 
@@ -22,7 +23,7 @@ class Vgg16(nn.Module):
     def __init__(self, settings: Vgg16Settings, channels: int, classes: int) -> None:
         super().__init__()
         self.features = nn.Sequential(*_features(channels, batch_norm=settings.batch_norm))
-        self.avgpool = nn.AdaptiveAvgPool2d(settings.pool)
+        self.avgpool = GlobalAverage() if settings.pool == 1 else nn.AdaptiveAvgPool2d(settings.pool)
         self.classifier = nn.Sequential(*_classifier(settings, classes))
         self.apply(_initialise)
 

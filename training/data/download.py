@@ -1,4 +1,4 @@
-"""Data sets fetched from their official addresses, checked, and kept for the next time.
+"""Files fetched from their official addresses, checked, and kept for the next time.
 
 They are kept in ``$WHATSIT_CACHE``, else ``$XDG_CACHE_HOME/whatsit``, else ``~/.cache/whatsit``.
 """
@@ -19,11 +19,12 @@ from training.progress import bar, say
 
 _PIECE = 1 << 20
 _TIMEOUT_SECONDS = 30
+_OWN_DATA = "if you have the data, give its folder with --data DIR"
 
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """A file to fetch, and the sha256 of the file whose md5 its publisher states."""
+    """A file to fetch, and its sha256."""
 
     url: str
     sha256: str
@@ -68,8 +69,11 @@ def cache_root() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "whatsit"
 
 
-def fetch(name: str, remotes: tuple[Remote, ...] | None = None) -> Path:
-    """The folder of a data set, downloaded on first use; it appears whole or not at all. Raises DownloadFailed."""
+def fetch(name: str, remotes: tuple[Remote, ...] | None = None, way_out: str = _OWN_DATA) -> Path:
+    """The folder of what is called ``name``, downloaded on first use; it appears whole or not at all.
+
+    Without ``remotes`` it is a data set. Raises DownloadFailed, which tells the ``way_out`` where there is no network.
+    """
     folder = cache_root() / name
     if folder.is_dir():
         return folder
@@ -77,7 +81,7 @@ def fetch(name: str, remotes: tuple[Remote, ...] | None = None) -> Path:
     unfinished = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=folder.parent))
     try:
         for remote in remotes or REMOTES[name]:
-            _fetch_one(remote, unfinished)
+            _fetch_one(remote, unfinished, way_out)
         unfinished.rename(folder)
     except OSError:
         if not folder.is_dir():  # another process may have been first
@@ -87,15 +91,13 @@ def fetch(name: str, remotes: tuple[Remote, ...] | None = None) -> Path:
     return folder
 
 
-def _fetch_one(remote: Remote, folder: Path) -> None:
+def _fetch_one(remote: Remote, folder: Path, way_out: str) -> None:
     target = folder / remote.url.rsplit("/", 1)[1]
     say(f"downloading {remote.url}")
     try:
         digest = _download(remote.url, target)
     except (OSError, HTTPException) as error:
-        raise DownloadFailed(
-            f"{remote.url} cannot be downloaded ({error}); if you have the data, give its folder with --data DIR"
-        ) from error
+        raise DownloadFailed(f"{remote.url} cannot be downloaded ({error}); {way_out}") from error
     if digest != remote.sha256:
         raise DownloadFailed(f"{remote.url} came with the sha256 {digest}, expected {remote.sha256}: try again")
     if target.name.endswith(".tar.gz"):
@@ -107,7 +109,7 @@ def _fetch_one(remote: Remote, folder: Path) -> None:
 def _download(url: str, target: Path) -> str:
     """Write what is at ``url`` to ``target``; returns its sha256."""
     digest = hashlib.sha256()
-    # The addresses are those above, not a user's.
+    # The addresses are constants of this project, not a user's.
     with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as reply, target.open("wb") as file:  # noqa: S310
         size = int(reply.headers.get("Content-Length") or 0)
         pieces = iter(lambda: reply.read(_PIECE), b"")

@@ -1,0 +1,115 @@
+"""Where weights to start from come from: published ones, a file, a run, or a version of the store."""
+
+import pickle
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from models.errors import InvalidRef
+from models.manifest import Precision
+from models.opening import check_files, sha256_of
+from models.refs import parse_ref
+from models.store import Store
+from training.data.download import Remote, fetch
+from training.errors import WeightsUnusable
+from training.graph import GraphFile, read_layers, read_normalisation
+from training.layers import Layer, layers_of
+from training.run import Run, load_checkpoint
+
+# https://docs.pytorch.org/vision/stable/models/vgg.html; the names state the first eight digits of the sha256.
+PUBLISHED = {
+    "vgg16": Remote(
+        "https://download.pytorch.org/models/vgg16-397923af.pth",
+        "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
+    ),
+    "vgg16_bn": Remote(
+        "https://download.pytorch.org/models/vgg16_bn-6c64b313.pth",
+        "6c64b3138f2f4fcb3bcc4cafde11619c4f440eb1631787e93a682fd88305888a",
+    ),
+}
+# Mean and standard deviation, in red, green and blue, that they were trained with.
+IMAGENET = (torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225]))
+_WAY_OUT = (
+    "download that address elsewhere and give transfer.weights=FILE, or start from a network trained here "
+    "(transfer.weights=REF) or from random weights (no transfer.weights)"
+)
+_BEST_FIRST: tuple[Precision, ...] = ("fp32", "fp16", "int8")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Layers to take, and the mean and standard deviation ``[channels]`` of their images where these are known."""
+
+    name: str
+    layers: Sequence[Layer]
+    normalisation: tuple[Tensor, Tensor] | None
+
+
+def published(name: str) -> Origin:
+    """The ImageNet weights that torchvision publishes as ``name``; raises DownloadFailed."""
+    remote = PUBLISHED[name]
+    file = fetch(f"{name}-imagenet", (remote,), _WAY_OUT) / remote.url.rsplit("/", 1)[1]
+    return Origin(f"ImageNet ({file.name})", _read_state(file), IMAGENET)
+
+
+def find_origin(name: str, store: Store | None) -> Origin:
+    """What ``name`` means: a file of a ``state_dict``, the folder of a run, or the ref of a version in ``store``.
+
+    Raises WeightsUnusable when it is none of them, RunUnusable, RegistryError or BundleError when it cannot be used.
+    """
+    path = Path(name)
+    if path.is_file():
+        return _of_file(path)
+    if path.is_dir():
+        return _of_run(path)
+    try:
+        ref = parse_ref(name)
+    except InvalidRef as error:
+        raise WeightsUnusable(
+            f"transfer.weights: {name!r} is no file, no folder of a run, and no ref of a published version"
+        ) from error
+    if store is None:
+        raise WeightsUnusable(f"transfer.weights: {name!r} is no file and no folder of a run, and there is no store")
+    version = store.resolve(ref)
+    return _of_version(store, version.name, version.version)
+
+
+def _of_file(path: Path) -> Origin:
+    layers = _read_state(path)
+    digest = sha256_of(
+        path
+    )  # by content, not by name: a published file that was downloaded by hand is one all the same
+    known = any(digest == remote.sha256 for remote in PUBLISHED.values())
+    return Origin(f"{path.name} (sha256 {digest[:8]})", layers, IMAGENET if known else None)
+
+
+def _of_run(folder: Path) -> Origin:
+    run = Run(folder)
+    run.recipe()  # for the better error
+    checkpoint = load_checkpoint(run.best)
+    state: dict[str, Tensor] = checkpoint["network"]
+    name = f"{folder.resolve().name}, epoch {checkpoint['epoch']}"
+    return Origin(name, layers_of(state), (state["mean"].flatten(), state["std"].flatten()))
+
+
+def _of_version(store: Store, name: str, version: int) -> Origin:
+    bundle, manifest = store.bundle(name, version), store.manifest(name, version)
+    check_files(bundle, manifest)
+    precision = next(precision for precision in _BEST_FIRST if precision in manifest.graphs)
+    graph = GraphFile(bundle / manifest.graphs[precision].file)
+    return Origin(f"{name}@{version} ({precision})", read_layers(graph), read_normalisation(graph))
+
+
+def _read_state(path: Path) -> list[Layer]:
+    """The layers of a file that ``torch.save`` wrote; nothing in it is executed."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+        reason = str(error).partition("\n")[0]
+        raise WeightsUnusable(f"{path}: not a file that torch.save wrote, or more than tensors: {reason}") from error
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise WeightsUnusable(f"{path}: not a state_dict, which maps names to tensors; of a run, give its folder")
+    return layers_of(state)
