@@ -13,7 +13,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message, message_fa
 
 from models.errors import UnsafeGraph
 
-MAX_GRAPH_BYTES = 500_000_000
+MAX_GRAPH_BYTES = 1_000_000_000  # VGG16 has 553 MB; protobuf itself ends at 2 GB
 _DOMAINS = {b"", b"ai.onnx", b"ai.onnx.ml"}
 
 _Field = descriptor_pb2.FieldDescriptorProto
@@ -47,7 +47,7 @@ _SCALARS = {"bytes": _Field.TYPE_BYTES, "int": _Field.TYPE_INT64}
 def inspect_graph(data: bytes) -> int:
     """Return the opset of the default domain of the ONNX file ``data``.
 
-    Raises UnsafeGraph when the file is no ONNX model, is larger than 500 MB, has external data anywhere, or uses an
+    Raises UnsafeGraph when the file is no ONNX model, is larger than 1 GB, has external data anywhere, or uses an
     operator of another domain than ONNX's own.
     """
     if len(data) > MAX_GRAPH_BYTES:

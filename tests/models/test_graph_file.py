@@ -152,5 +152,5 @@ def test_every_cut_and_many_damages_give_a_named_error_or_pass() -> None:
 
 
 def test_500_million_bytes_is_the_most() -> None:
-    with pytest.raises(UnsafeGraph, match="at most 500,000,000"):
+    with pytest.raises(UnsafeGraph, match="at most 1,000,000,000"):
         inspect_graph(bytes(MAX_GRAPH_BYTES + 1))
