@@ -18,7 +18,8 @@ WhatsitError
 │   ├── ChecksumMismatch       a file is missing, added or changed
 │   ├── UnsafeGraph            external data, foreign operators, or too large a file
 │   ├── SignatureMismatch      not pixels in, probabilities out
-│   └── GoldenMismatch         the golden images do not come back
+│   ├── GoldenMismatch         the golden images do not come back
+│   └── PrecisionMissing       the version has no graph of the precision asked for
 └── DeviceUnavailable          the execution provider asked for is not the one that runs
 
 The text of an error is for people: it says what is wrong and, where there is a way out, what to do.
@@ -99,6 +100,10 @@ class SignatureMismatch(BundleError):
 
 class GoldenMismatch(BundleError):
     """The golden images do not come back with the recorded probabilities."""
+
+
+class PrecisionMissing(BundleError):
+    """The version has no graph of the precision that was asked for."""
 
 
 class DeviceUnavailable(WhatsitError):

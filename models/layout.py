@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from models.manifest import Precision
 from models.refs import check_name, parse_version
 
 MANIFEST = "manifest.json"
-GRAPH = "model.onnx"
 GOLDEN_DIR = "golden"
 GOLDEN_FILE = "golden.json"
 ALIASES = "aliases.json"
@@ -13,6 +13,11 @@ AUDIT_LOG = "audit.jsonl"
 LOCK = ".lock"
 # A bundle that is still being written; no version can have such a name.
 UNFINISHED = ".unfinished-"
+
+
+def graph_file(precision: Precision) -> str:
+    """The name of a graph's file within its bundle, and within the run that made it."""
+    return "model.onnx" if precision == "fp32" else f"model.{precision}.onnx"
 
 
 def model_dir(root: Path, name: str) -> Path:

@@ -11,6 +11,7 @@ from models.refs import NAME_PATTERN
 
 Precision = Literal["fp32", "fp16", "int8"]
 Variant = Literal["fp16", "int8"]
+PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8")  # from the most exact
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 # One or more plain names joined by '/': never absolute, never '..', so that it cannot leave the bundle.
 FILE_NAME = "[A-Za-z0-9][A-Za-z0-9._-]*"
@@ -62,7 +63,8 @@ class Measured(Strict):
     """What one graph was measured to be, so that precisions can be chosen between.
 
     ``accuracy`` and ``expected_calibration_error`` are of the test split. ``speed_up`` is how many times as many
-    images a second it answers as the fp32 graph does on ``hardware``; None where that cannot run it at speed.
+    images a second it answers as the fp32 graph does on ``hardware``, in one thread and in batches of 1 or of 32,
+    whichever gains less; None where that cannot run it at speed.
     """
 
     accuracy: Fraction
@@ -173,6 +175,11 @@ class Manifest(Strict):
     metrics: Metrics
     provenance: Provenance
     files: dict[BundlePath, Sha256]
+
+    @property
+    def reference(self) -> Precision:
+        """The precision that metrics, decision and golden images are of: the most exact of the graphs."""
+        return next(precision for precision in PRECISIONS if precision in self.graphs)
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:

@@ -1,17 +1,21 @@
 """Opening a version: nothing is served, and nothing published, that was not proved here first."""
 
 import hashlib
+import logging
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 from models import golden
-from models.errors import ChecksumMismatch, InvalidManifest
+from models.errors import ChecksumMismatch, DeviceUnavailable, InvalidManifest
 from models.layout import MANIFEST
-from models.manifest import Manifest
+from models.manifest import Manifest, Precision
+from models.precision import Asked, RealDevice, choose
 from models.preprocess import Pixels
-from models.runtime import Device, Session, read_graph
+from models.runtime import Device, Session, read_graph, real_devices
 from models.store import Store, read_manifest
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,40 +23,58 @@ class Opened:
     """A proved version in memory; ``golden`` and ``golden_pixels`` can prove it again at any time."""
 
     manifest: Manifest
+    precision: Precision
     session: Session
     golden: golden.Golden
     golden_pixels: Pixels
 
     def prove(self) -> None:
         """Replay the golden images; raises GoldenMismatch."""
-        golden.replay(self.session, self.golden, self.golden_pixels)
+        golden.replay(self.session, self.golden, self.golden_pixels, self.manifest.graphs[self.precision].tolerance)
 
 
-def open_version(store: Store, name: str, version: int, device: Device = "cpu", threads: int = 0) -> Opened:
-    """Open and prove one version of a store.
+def open_version(
+    store: Store,
+    name: str,
+    version: int,
+    device: Device = "cpu",
+    threads: int = 0,
+    precision: Asked | None = None,
+) -> Opened:
+    """Open and prove one graph of a version: that of ``precision``, by default the one its metrics are of.
 
     Raises NotFound, a BundleError that says what is wrong with the version, or DeviceUnavailable.
     """
-    opened = open_bundle(store.bundle(name, version), device, threads)
-    if (opened.manifest.name, opened.manifest.version) != (name, version):
-        raise InvalidManifest(f"{name}@{version} holds {opened.manifest.name}@{opened.manifest.version}")
+    opened = open_bundle(store.bundle(name, version), device, threads, precision)
+    _check_place(opened.manifest, name, version)
     return opened
 
 
-def open_bundle(bundle: Path, device: Device = "cpu", threads: int = 0) -> Opened:
+def open_bundle(bundle: Path, device: Device = "cpu", threads: int = 0, precision: Asked | None = None) -> Opened:
     """Open and prove the bundle in a folder: checksums, signature, golden images; see open_version."""
     manifest = read_manifest(bundle)
     check_files(bundle, manifest)
-    graph = manifest.graphs["fp32"]
-    data = read_graph(bundle / graph.file)
-    # Hashed again in memory: what runs is what was proved, whoever writes to the folder meanwhile.
-    _compare(graph.file, hashlib.sha256(data).hexdigest(), manifest)
-    session = Session(data, device, threads)
-    session.check_signature(manifest.input, len(manifest.labels))
-    recorded = golden.read(bundle)
-    opened = Opened(manifest, session, recorded, golden.load(bundle, recorded, manifest.input))
-    opened.prove()
-    return opened
+    *better, last = real_devices(device)
+    for real in better:
+        try:
+            return _open(bundle, manifest, real, threads, precision)
+        except DeviceUnavailable as error:  # the package is there, a driver or a library of CUDA is not
+            log.warning("running on the CPU", extra={"reason": str(error)})
+    return _open(bundle, manifest, last, threads, precision)
+
+
+def prove_version(store: Store, name: str, version: int) -> None:
+    """Open and prove every graph of a version on the CPU; raises as open_version does."""
+    _check_place(prove_bundle(store.bundle(name, version)), name, version)
+
+
+def prove_bundle(bundle: Path) -> Manifest:
+    """Open and prove every graph of the bundle in a folder on the CPU; raises a BundleError."""
+    manifest = read_manifest(bundle)
+    check_files(bundle, manifest)
+    for precision in manifest.graphs:
+        _open(bundle, manifest, "cpu", 0, precision)
+    return manifest
 
 
 def check_files(bundle: Path, manifest: Manifest) -> None:
@@ -73,6 +95,25 @@ def sha256_of(path: Path) -> str:
     """The sha256 of a file in hexadecimal, read in pieces."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _open(bundle: Path, manifest: Manifest, device: RealDevice, threads: int, asked: Asked | None) -> Opened:
+    precision = choose(manifest.graphs, device, asked or manifest.reference)
+    graph = manifest.graphs[precision]
+    data = read_graph(bundle / graph.file)
+    # Hashed again in memory: what runs is what was proved, whoever writes to the folder meanwhile.
+    _compare(graph.file, hashlib.sha256(data).hexdigest(), manifest)
+    session = Session(data, device, threads)
+    session.check_signature(manifest.input, len(manifest.labels))
+    recorded = golden.read(bundle)
+    opened = Opened(manifest, precision, session, recorded, golden.load(bundle, recorded, manifest.input))
+    opened.prove()
+    return opened
+
+
+def _check_place(manifest: Manifest, name: str, version: int) -> None:
+    if (manifest.name, manifest.version) != (name, version):
+        raise InvalidManifest(f"{name}@{version} holds {manifest.name}@{manifest.version}")
 
 
 def _compare(file: str, digest: str, manifest: Manifest) -> None:

@@ -13,24 +13,48 @@ from pydantic import ValidationError
 from models import golden
 from models.audit import Entry, append, entries, locked, sync
 from models.errors import InvalidManifest
-from models.golden import GoldenImage
-from models.layout import GOLDEN_DIR, GOLDEN_FILE, GRAPH, MANIFEST, UNFINISHED, bundle_dir, model_dir
-from models.manifest import FILE_NAME, Decision, Graph, InputSpec, Manifest, Metrics, Provenance, first_problem
-from models.opening import open_bundle, sha256_of
+from models.golden import Golden, GoldenImage
+from models.layout import GOLDEN_DIR, GOLDEN_FILE, MANIFEST, UNFINISHED, bundle_dir, graph_file, model_dir
+from models.manifest import (
+    FILE_NAME,
+    PRECISIONS,
+    Decision,
+    Graph,
+    InputSpec,
+    Manifest,
+    Measured,
+    Metrics,
+    Precision,
+    Provenance,
+    first_problem,
+)
+from models.opening import prove_bundle, sha256_of
 from models.refs import is_version
 from models.runtime import Session, open_session
 from models.store import Store
 
-__all__ = ["GoldenImage", "Release", "publish"]
+__all__ = ["GoldenImage", "GraphFile", "Release", "publish"]
+
+
+@dataclass(frozen=True, slots=True)
+class GraphFile:
+    """An ONNX file, and what it was measured to be."""
+
+    path: Path
+    measured: Measured | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Everything that makes a version; ``graph`` is an ONNX file, ``documents`` maps file names to their text."""
+    """Everything that makes a version; ``documents`` maps file names to their text.
+
+    There may be any of the ``graphs``, but one at least. Decision and metrics are of the most exact of them, and so
+    are the probabilities that will be recorded of the golden images.
+    """
 
     labels: tuple[str, ...]
     input: InputSpec
-    graph: Path
+    graphs: Mapping[Precision, GraphFile]
     decision: Decision
     metrics: Metrics
     provenance: Provenance
@@ -55,7 +79,7 @@ def publish(store: Store, name: str, release: Release, *, who: str, why: str) ->
         unfinished = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=folder))
         try:
             manifest = _write(unfinished, name, version, release)
-            open_bundle(unfinished)
+            prove_bundle(unfinished)
             _sync(unfinished)
             unfinished.chmod(0o755)  # mkdtemp made it private
             append(folder, Entry(action="publish", after=version, who=who, why=why))
@@ -69,7 +93,7 @@ def publish(store: Store, name: str, release: Release, *, who: str, why: str) ->
 def _check_documents(documents: Mapping[str, str]) -> None:
     """A document is a plain file beside the others; checked before the first is written."""
     for name in documents:
-        if not re.fullmatch(FILE_NAME, name) or name in {MANIFEST, GRAPH, GOLDEN_DIR}:
+        if not re.fullmatch(FILE_NAME, name) or name in {MANIFEST, GOLDEN_DIR, *map(graph_file, PRECISIONS)}:
             raise InvalidManifest(f"documents: {name!r} is not a file name of its own")
 
 
@@ -81,10 +105,9 @@ def _next_version(folder: Path) -> int:
 
 
 def _write(bundle: Path, name: str, version: int, release: Release) -> Manifest:
-    shutil.copyfile(release.graph, bundle / GRAPH)
-    session = open_session(bundle / GRAPH)
-    session.check_signature(release.input, len(release.labels))
-    _write_golden(bundle / GOLDEN_DIR, session, release)
+    sessions = _write_graphs(bundle, release)
+    recorded = _write_golden(bundle, next(iter(sessions.values())), release)
+    graphs = _describe(bundle, sessions, recorded, release)
     for file, text in release.documents.items():
         (bundle / file).write_text(text, encoding="utf-8")
     files = {str(path.relative_to(bundle)): sha256_of(path) for path in sorted(bundle.rglob("*")) if path.is_file()}
@@ -96,7 +119,7 @@ def _write(bundle: Path, name: str, version: int, release: Release) -> Manifest:
             description=release.description,
             labels=release.labels,
             input=release.input,
-            graphs={"fp32": Graph(file=GRAPH, opset=session.opset)},
+            graphs=graphs,
             decision=release.decision,
             metrics=release.metrics,
             provenance=release.provenance,
@@ -108,12 +131,44 @@ def _write(bundle: Path, name: str, version: int, release: Release) -> Manifest:
     return manifest
 
 
-def _write_golden(folder: Path, session: Session, release: Release) -> None:
+def _write_graphs(bundle: Path, release: Release) -> dict[Precision, Session]:
+    """Copy the graphs and open them, the most exact first."""
+    sessions: dict[Precision, Session] = {}
+    for precision in PRECISIONS:
+        if precision in release.graphs:
+            file = bundle / graph_file(precision)
+            shutil.copyfile(release.graphs[precision].path, file)
+            sessions[precision] = open_session(file)
+            sessions[precision].check_signature(release.input, len(release.labels))
+    if not sessions:
+        raise InvalidManifest("graphs: there is none")
+    return sessions
+
+
+def _write_golden(bundle: Path, session: Session, release: Release) -> Golden:
+    folder = bundle / GOLDEN_DIR
     folder.mkdir()
     recorded = golden.record(session, release.input, release.golden)
     for image in release.golden:
         (folder / image.name).write_bytes(image.data)
     (folder / GOLDEN_FILE).write_text(recorded.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    return recorded
+
+
+def _describe(
+    bundle: Path, sessions: Mapping[Precision, Session], recorded: Golden, release: Release
+) -> dict[Precision, Graph]:
+    """What the manifest says of each graph; that of float32 keeps to the tolerance of the golden images themselves."""
+    pixels = golden.load(bundle, recorded, release.input)
+    return {
+        precision: Graph(
+            file=graph_file(precision),
+            opset=session.opset,
+            tolerance=None if precision == "fp32" else golden.tolerance_of(session, precision, recorded, pixels),
+            measured=release.graphs[precision].measured,
+        )
+        for precision, session in sessions.items()
+    }
 
 
 def _sync(bundle: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from models.manifest import Manifest
+from models.manifest import Manifest, Precision
 from models.store import Resolved
 from service.errors import Problem
 from service.inference.fleet import State
@@ -139,15 +139,23 @@ class BatchResponse(BaseModel):
     summary: BatchSummary
 
 
+class Running(BaseModel):
+    """What of a version runs in this process: the graph of which precision, on which device."""
+
+    precision: Precision
+    device: Literal["cpu", "cuda"]
+
+
 class VersionOut(BaseModel):
     """One version in a list; ``state`` is what this process makes of it, ``reason`` why it refused it.
 
-    The other members are null when the manifest cannot be read.
+    ``running`` is null while the version is not open here. The other members are null when the manifest cannot be read.
     """
 
     version: int
     state: State
     reason: str | None
+    running: Running | None = None
     created_at: datetime | None = None
     classes: int | None = None
     accuracy: float | None = None

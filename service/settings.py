@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from typing_extensions import override
 
 from models.decode import Limits
+from models.precision import Asked
 from models.runtime import Device
 from models.store import default_root
 
@@ -33,6 +34,10 @@ class Settings(BaseSettings):
         description="The ref that /v1/predict uses; when not set, cifar10 if the store has it, else its only model.",
     )
     device: Device = Field("auto", description="Where graphs run: cuda, cpu, or auto for cuda where it is there.")
+    precision: Asked = Field(
+        "auto",
+        description="Which graph of a version runs: fp32, fp16, int8, or auto for the one that pays on the device.",
+    )
     threads: int = Field(0, ge=0, le=256, description="Threads of onnxruntime for one graph; 0 is one a core.")
     decode_threads: int = Field(0, ge=0, le=256, description="Threads that decode images; 0 is one a core.")
     max_batch: int = Field(32, ge=1, le=1024, description="The most images in one run of the graph.")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from models.aliases import move_alias
 from models.manifest import Manifest, Provenance
-from models.publish import Release
+from models.publish import GraphFile, Release
 from models.publish import publish as publish_release
 from models.refs import check_alias
 from models.store import Store
@@ -36,7 +36,7 @@ def make_release(run: Run, name: str, golden: Path | None) -> Release:
     return Release(
         labels=record.labels,
         input=recipe.input,
-        graph=run.graph,
+        graphs={"fp32": GraphFile(run.graph)},
         decision=calibration.decision,
         metrics=metrics,
         provenance=_provenance(run),

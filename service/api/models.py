@@ -9,7 +9,7 @@ from models.refs import check_name, parse_version
 from service.api.documentation import problems
 from service.deps import Services, ServicesDep
 from service.errors import NotReady
-from service.schemas import ModelOut, ModelsOut, VersionDetail, VersionOut
+from service.schemas import ModelOut, ModelsOut, Running, VersionDetail, VersionOut
 
 router = APIRouter(prefix="/v1/models", tags=["models"], responses=problems(400, 404, 503))
 
@@ -55,10 +55,16 @@ def _version(services: Services, name: str, version: int) -> VersionOut:
         version=version,
         state=state,
         reason=reason,
+        running=_running(services, name, version),
         created_at=manifest.created_at,
         classes=len(manifest.labels),
         accuracy=manifest.metrics.accuracy,
     )
+
+
+def _running(services: Services, name: str, version: int) -> Running | None:
+    engine = services.fleet.engine(name, version)
+    return None if engine is None else Running(precision=engine.precision, device=engine.device)
 
 
 def _is_default(services: Services, name: str) -> bool:

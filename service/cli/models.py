@@ -9,7 +9,8 @@ from rich.table import Table
 
 from models.aliases import move_alias, rollback
 from models.errors import InvalidManifest, WhatsitError
-from models.opening import open_version
+from models.manifest import Graph, Precision
+from models.opening import prove_version
 from models.refs import Ref, parse_ref
 from models.store import Store
 from service.cli.options import JsonOption, StoreOption, WhyOption, open_store, print_json, who
@@ -53,6 +54,7 @@ def show(ref: _Ref, store: StoreOption = None, as_json: JsonOption = False) -> N
     facts = _row(place, resolved.name, resolved.version) | {
         "description": manifest.description,
         "labels": list(manifest.labels),
+        "graphs": [_graph(precision, graph) for precision, graph in manifest.graphs.items()],
         "input": f"{manifest.input.width} x {manifest.input.height} {manifest.input.colour}",
         "threshold": manifest.decision.threshold,
         "macro F1": manifest.metrics.macro_f1,
@@ -69,7 +71,7 @@ def verify(
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Prove versions as the service does: checksums, signature, golden images.
+    """Prove versions as the service does: checksums, and of every graph signature and golden images.
 
     Exit code 1 when one of them is refused.
 
@@ -106,7 +108,7 @@ def promote(
     """
     place = open_store(store)
     resolved = place.resolve(parse_ref(ref))
-    open_version(place, resolved.name, resolved.version)
+    prove_version(place, resolved.name, resolved.version)
     by = {"who": who(), "why": why}
     before = move_alias(place, resolved.name, alias, resolved.version, **by, expect="any" if expect is None else expect)
     typer.echo(f"{resolved.name}@{alias}: version {resolved.version} (was {before or 'no version'})")
@@ -152,6 +154,15 @@ def _row(place: Store, name: str, version: int) -> dict[str, object]:
     }
 
 
+def _graph(precision: Precision, graph: Graph) -> str:
+    if graph.measured is None:
+        return precision
+    facts = [f"{graph.measured.bytes / 1e6:.1f} MB", f"{graph.measured.accuracy:.2%}"]
+    if graph.measured.speed_up is not None:
+        facts.append(f"{graph.measured.speed_up:.1f} times as fast as fp32 on {graph.measured.hardware}")
+    return f"{precision} ({', '.join(facts)})"
+
+
 def _cell(value: object) -> str:
     if isinstance(value, list):
         return escape(", ".join(value))
@@ -163,7 +174,7 @@ def _cell(value: object) -> str:
 def _refusal(place: Store, name: str, version: int) -> str | None:
     """Why a version is refused, None when it is proved."""
     try:
-        open_version(place, name, version)
+        prove_version(place, name, version)
     except WhatsitError as error:
         return str(error)
     return None

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from models.precision import Asked
 from models.store import Store
 from service.settings import Settings
 
@@ -18,6 +19,7 @@ StoreOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+PrecisionOption = Annotated[Asked | None, typer.Option("--precision", help="Which graph of the version runs.")]
 WhyOption = Annotated[str, typer.Option("--why", help="The reason, for the audit log.")]
 
 

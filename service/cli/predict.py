@@ -14,7 +14,7 @@ from models.errors import ImageError
 from models.opening import Opened, open_version
 from models.postprocess import Answer, answer
 from models.preprocess import load_pixels
-from service.cli.options import JsonOption, StoreOption, open_store, print_json
+from service.cli.options import JsonOption, PrecisionOption, StoreOption, open_store, print_json
 from service.inference.fleet import default_ref
 from service.settings import Settings
 
@@ -24,7 +24,12 @@ _TopK = Annotated[int, typer.Option("--top-k", min=1, help="How many classes to 
 
 
 def predict(
-    files: _Files, model: _Model = None, store: StoreOption = None, top_k: _TopK = 5, as_json: JsonOption = False
+    files: _Files,
+    model: _Model = None,
+    store: StoreOption = None,
+    precision: PrecisionOption = None,
+    top_k: _TopK = 5,
+    as_json: JsonOption = False,
 ) -> None:
     """Classify image files without a server.
 
@@ -35,7 +40,7 @@ def predict(
     settings = Settings()
     place = open_store(store)
     resolved = place.resolve(default_ref(place, model or settings.default_model))
-    opened = open_version(place, resolved.name, resolved.version)
+    opened = open_version(place, resolved.name, resolved.version, precision=precision or settings.precision)
     answers = [(file, _answer(opened, file, top_k, settings.limits)) for file in files]
     (_print_json if as_json else _print_table)(answers)
     if any(isinstance(given, ImageError) for _, given in answers):

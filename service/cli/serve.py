@@ -8,7 +8,7 @@ import typer
 from models.opening import open_version
 from models.refs import parse_ref
 from models.store import Store
-from service.cli.options import StoreOption
+from service.cli.options import PrecisionOption, StoreOption
 from service.inference.fleet import default_ref
 from service.settings import Settings
 
@@ -20,7 +20,12 @@ _Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda.")]
 
 
 def serve(
-    host: _Host = None, port: _Port = None, store: StoreOption = None, model: _Model = None, device: _Device = None
+    host: _Host = None,
+    port: _Port = None,
+    store: StoreOption = None,
+    model: _Model = None,
+    device: _Device = None,
+    precision: PrecisionOption = None,
 ) -> None:
     """Serve the models of a store over HTTP until stopped.
 
@@ -33,13 +38,14 @@ def serve(
     from service.server import serve as run
 
     _refuse_unknown_variables()
-    given: dict[str, Any] = {"host": host, "port": port, "store": store, "default_model": model, "device": device}
+    given: dict[str, Any] = {"host": host, "port": port, "store": store, "default_model": model}
+    given |= {"device": device, "precision": precision}
     settings = Settings(**{name: value for name, value in given.items() if value is not None})
     if settings.default_model is not None:
         # A typing mistake is said before anything runs.
         Store(settings.store).resolve(parse_ref(settings.default_model))
-    if settings.device == "cuda":
-        _prove_on_cuda(settings)
+    if settings.device == "cuda" or settings.precision != "auto":
+        _prove_as_asked(settings)
     configure_logs(settings.log_level)
     try:
         run(settings)
@@ -55,8 +61,8 @@ def _refuse_unknown_variables() -> None:
         raise typer.BadParameter(f"there is no setting {', '.join(unknown)}; docs/settings.md lists all")
 
 
-def _prove_on_cuda(settings: Settings) -> None:
-    """Raise DeviceUnavailable before anything listens, where CUDA was asked for and does not run."""
+def _prove_as_asked(settings: Settings) -> None:
+    """Raise before anything listens, where the device or the precision that was asked for is not to be had."""
     place = Store(settings.store)
     resolved = place.resolve(default_ref(place, settings.default_model))
-    open_version(place, resolved.name, resolved.version, "cuda", settings.threads)
+    open_version(place, resolved.name, resolved.version, settings.device, settings.threads, settings.precision)

@@ -5,9 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from models.manifest import Manifest
+from models.manifest import Manifest, Precision
 from models.opening import Opened
 from models.postprocess import Probabilities
+from models.precision import RealDevice
 from models.preprocess import Pixels
 from service.inference.batcher import Batcher, Delivered
 
@@ -27,9 +28,14 @@ class Engine:
         return self._opened.manifest
 
     @property
-    def device(self) -> str:
+    def device(self) -> RealDevice:
         """``cpu`` or ``cuda``."""
         return self._opened.session.device
+
+    @property
+    def precision(self) -> Precision:
+        """The precision of the graph that runs."""
+        return self._opened.precision
 
     async def infer(self, pixels: Pixels, deadline: float) -> Delivered[Probabilities]:
         """Return float32 ``[classes]`` for uint8 ``[height, width, channels]``; see Batcher.submit."""

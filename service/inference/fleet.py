@@ -89,6 +89,15 @@ class Fleet:
             return "available", None
         return ("ready" if task.done() else "loading"), None
 
+    def engines(self) -> list[Engine]:
+        """The engines that are open now; asked for from any thread."""
+        return [task.result() for task in list(self._opening.values()) if _opened(task)]
+
+    def engine(self, name: str, version: int) -> Engine | None:
+        """The engine of a version, if it is open now."""
+        task = self._opening.get((name, version))
+        return task.result() if task is not None and _opened(task) else None
+
     async def close(self) -> None:
         """Close every engine after what it accepted."""
         opened = await asyncio.gather(*self._opening.values(), return_exceptions=True)
@@ -118,7 +127,9 @@ class Fleet:
         name, version = key
         settings = self._settings
         try:
-            opened = await asyncio.to_thread(open_version, self.store, name, version, settings.device, settings.threads)
+            opened = await asyncio.to_thread(
+                open_version, self.store, name, version, settings.device, settings.threads, settings.precision
+            )
         except NotFound:  # removed since it was resolved
             raise
         except (BundleError, DeviceUnavailable) as error:
@@ -130,12 +141,18 @@ class Fleet:
             self._refuse(key, refusal)
             raise refusal from error
         self._failed.pop(key, None)
-        log.info("version opened", extra={"model": name, "version": version, "device": opened.session.device})
-        return Engine(opened, settings.max_batch, settings.max_wait_ms / 1000)
+        engine = Engine(opened, settings.max_batch, settings.max_wait_ms / 1000)
+        runs = {"device": engine.device, "precision": engine.precision}
+        log.info("version opened", extra={"model": name, "version": version, **runs})
+        return engine
 
     def _refuse(self, key: _Key, error: WhatsitError) -> None:
         log.error("version refused", extra={"model": key[0], "version": key[1], "reason": str(error)})
         self._failed[key] = (self._clock(), error)
+
+
+def _opened(task: "asyncio.Task[Engine]") -> bool:
+    return task.done() and not task.cancelled() and task.exception() is None
 
 
 def default_ref(store: Store, wanted: str | None) -> Ref:

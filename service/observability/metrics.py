@@ -1,9 +1,12 @@
 """Metrics in Prometheus' format, in a registry of the app's own so that two apps can live in one process."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.metrics_core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+from typing_extensions import override
 
 # From a small image to a deadline: seconds, each about twice the one before.
 _BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
@@ -24,6 +27,23 @@ class Measured:
         self._batches.observe(batch)
         for stage, seconds in stages.items():
             self._stages.labels(stage).observe(seconds)
+
+
+class _Engines(Collector):
+    """What runs when the metrics are read: a gauge of 1 for each open version."""
+
+    def __init__(self, rows: Callable[[], Iterable[Sequence[str]]]) -> None:
+        self._rows = rows
+
+    @override
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        labels = ["model", "version", "precision", "device"]
+        family = GaugeMetricFamily(
+            "whatsit_engine_info", "Versions that are open, and what of them runs.", labels=labels
+        )
+        for row in self._rows():
+            family.add_metric(row, 1)
+        yield family
 
 
 class Metrics:
@@ -76,6 +96,10 @@ class Metrics:
     def watch(self, name: str, help_text: str, value: Callable[[], float]) -> None:
         """Add a gauge that is read from ``value`` when the metrics are."""
         Gauge(name, help_text, registry=self.registry).set_function(value)
+
+    def watch_engines(self, rows: Callable[[], Iterable[Sequence[str]]]) -> None:
+        """Add model, version, precision and device of each open version, read from ``rows`` when the metrics are."""
+        self.registry.register(_Engines(rows))
 
     def text(self) -> bytes:
         """The exposition in Prometheus' text format 0.0.4."""

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from models.errors import InvalidRef
-from models.layout import UNFINISHED, bundle_dir, model_dir
+from models.layout import UNFINISHED, bundle_dir, graph_file, model_dir
+from models.manifest import PRECISIONS
 from models.refs import is_name, is_version
 
 ROOT = Path("store")
@@ -12,6 +13,10 @@ ROOT = Path("store")
 def test_where_things_lie() -> None:
     assert model_dir(ROOT, "cifar10") == ROOT / "cifar10"
     assert bundle_dir(ROOT, "cifar10", 3) == ROOT / "cifar10" / "3"
+
+
+def test_graphs_are_named_by_their_precision() -> None:
+    assert [graph_file(precision) for precision in PRECISIONS] == ["model.onnx", "model.fp16.onnx", "model.int8.onnx"]
 
 
 @pytest.mark.parametrize(

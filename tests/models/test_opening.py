@@ -24,6 +24,7 @@ from models.opening import open_bundle, open_version, sha256_of
 from models.store import Store
 from tests.support.bad_graphs import external_weights_graph, with_foreign_node
 from tests.support.bundles import publish_tiny
+from tests.support.forge import forge
 from tests.support.graphs import colour_graph
 
 EVERY_FILE = [
@@ -49,15 +50,6 @@ def store(published: Path, tmp_path: Path) -> Store:
 @pytest.fixture
 def bundle(store: Store) -> Path:
     return store.bundle("tiny", 1)
-
-
-def forge(bundle: Path, file: str, content: bytes) -> None:
-    """Change a file and its checksum: what somebody would do who can write to the store."""
-    (bundle / file).parent.mkdir(exist_ok=True)
-    (bundle / file).write_bytes(content)
-    manifest = json.loads((bundle / "manifest.json").read_text())
-    manifest["files"][file] = sha256_of(bundle / file)
-    (bundle / "manifest.json").write_text(json.dumps(manifest))
 
 
 def edit_manifest(bundle: Path, **changes: object) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from models.errors import (
 from models.golden import GoldenImage
 from models.manifest import InputSpec
 from models.opening import open_version, sha256_of
-from models.publish import Release, publish
+from models.publish import GraphFile, Release, publish
 from models.store import Store
 from tests.support.bad_graphs import secretly_fixed_graph, with_external_data, with_foreign_node
 from tests.support.bundles import golden_images, metrics, publish_tiny, release
@@ -113,6 +114,9 @@ REFUSED: dict[str, tuple[dict[str, object], type[WhatsitError]]] = {
     "a batch fixed inside": ({"model": secretly_fixed_graph()}, GoldenMismatch),
     "not a number": ({"model": constant_graph([float("nan")] * 3)}, GoldenMismatch),
     "no probabilities": ({"model": NOT_A_PROBABILITY}, GoldenMismatch),
+    "no graph at all": ({"graphs": {}}, InvalidManifest),
+    "a variant of another size": ({"variants": {"int8": colour_graph(height=9)}}, SignatureMismatch),
+    "a variant of other answers": ({"variants": {"fp16": colour_graph(("blue", "red", "green"))}}, GoldenMismatch),
     "no golden images": ({"golden": []}, InvalidManifest),
     "too many golden images": ({"golden": golden_images() * 400}, InvalidManifest),
     "a broken golden image": ({"golden": [GoldenImage("x.png", encode(gradient(), "PNG")[:50], "made")]}, ImageError),
@@ -128,6 +132,7 @@ REFUSED: dict[str, tuple[dict[str, object], type[WhatsitError]]] = {
     "a document in a folder": ({"documents": {"docs/x.md": "x"}}, InvalidManifest),
     "a hidden document": ({"documents": {".x": "x"}}, InvalidManifest),
     "a document named as the graph": ({"documents": {"model.onnx": "x"}}, InvalidManifest),
+    "a document named as another graph": ({"documents": {"model.int8.onnx": "x"}}, InvalidManifest),
     "a document named as the manifest": ({"documents": {"manifest.json": "x"}}, InvalidManifest),
     "a document named as the golden folder": ({"documents": {"golden": "x"}}, InvalidManifest),
 }
@@ -185,12 +190,39 @@ def test_two_processes_that_publish_at_once_get_different_versions(store: Store)
     assert [entry.after for entry in entries(store.root / "tiny")] == list(range(1, 10))
 
 
+def test_a_version_may_have_several_graphs(store: Store) -> None:
+    less_sure = colour_graph(sharpness=1.5)
+    manifest = publish_tiny(store.root, variants={"int8": less_sure})
+    assert manifest == store.manifest("tiny", 1)
+    assert (manifest.reference, list(manifest.graphs)) == ("fp32", ["fp32", "int8"])
+    graph = manifest.graphs["int8"]
+    assert graph.file == "model.int8.onnx"
+    assert graph.measured is not None
+    assert graph.measured.bytes == (store.bundle("tiny", 1) / graph.file).stat().st_size
+    # It differs by 0.09 here, and may do so by a little more on another machine; that of fp32 may not.
+    assert graph.tolerance == pytest.approx(0.09 + 0.05, abs=0.01)
+    assert manifest.graphs["fp32"].tolerance is None
+
+
+def test_a_version_may_have_no_graph_of_float32(store: Store, tmp_path: Path) -> None:
+    """The golden images are then what its own graph answers, up to what machines differ by."""
+    full = release(tmp_path / "model.onnx", model=colour_graph(sharpness=1.5))
+    alone = replace(full, graphs={"int8": GraphFile(tmp_path / "model.onnx")})
+    manifest = publish(store, "tiny", alone, who="w", why="w")
+    assert (manifest.reference, manifest.graphs["int8"].tolerance) == ("int8", 0.05)
+    opened = open_version(store, "tiny", 1)
+    assert opened.precision == "int8"
+    assert max(opened.golden.images[0].probabilities) == pytest.approx(0.91, abs=0.01)
+    assert set(manifest.files) >= {"model.int8.onnx", "golden/golden.json"}
+    assert "model.onnx" not in manifest.files
+
+
 def test_a_release_needs_no_documents(store: Store, tmp_path: Path) -> None:
     full = release(tmp_path / "model.onnx")
     bare = Release(
         labels=full.labels,
         input=full.input,
-        graph=full.graph,
+        graphs=full.graphs,
         decision=full.decision,
         metrics=full.metrics,
         provenance=full.provenance,

@@ -3,7 +3,7 @@
 import pytest
 
 from models import golden
-from models.opening import open_version
+from models.opening import open_version, prove_version
 from models.refs import PRODUCTION, Ref
 from models.store import Store, default_root
 
@@ -15,7 +15,8 @@ def test_version_1_is_shipped_in_production(name):
     store = Store(default_root())
     resolved = store.resolve(Ref(name, alias=PRODUCTION))
     assert resolved.version >= 1
-    opened = open_version(store, name, 1)  # proves checksums, signature and golden images
+    prove_version(store, name, 1)
+    opened = open_version(store, name, 1)
     metrics = opened.manifest.metrics
     assert (metrics.split, metrics.images) == ("test", 10_000)
     assert metrics.accuracy >= 0.92

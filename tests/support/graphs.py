@@ -34,13 +34,14 @@ def colour_graph(
     width: int = 8,
     channels: int = 3,
     batch: str | int | None = "N",
+    sharpness: float = _SHARPNESS,
     input_type: int = TensorProto.UINT8,
     output_type: int = TensorProto.FLOAT,
     names: tuple[str, str] = ("pixels", "probabilities"),
 ) -> onnx.ModelProto:
     """``pixels`` ``[N, height, width, channels]`` to ``probabilities`` ``[N, labels]`` as a rule."""
     taken, given = names
-    weight, bias = _nearest_colour(labels, channels)
+    weight, bias = _nearest_colour(labels, channels, sharpness)
     nodes = [
         helper.make_node("Cast", [taken], ["float"], to=TensorProto.FLOAT),
         helper.make_node("ReduceMean", ["float", "axes"], ["mean"], keepdims=0),
@@ -61,13 +62,13 @@ def colour_graph(
     return _model(graph)
 
 
-def _nearest_colour(labels: Sequence[str], channels: int) -> tuple[np.ndarray, np.ndarray]:
+def _nearest_colour(labels: Sequence[str], channels: int, sharpness: float) -> tuple[np.ndarray, np.ndarray]:
     """The logits ``-sharpness * |mean - colour|^2`` up to what all classes share, as one linear layer."""
     colours = np.array([COLOURS.get(label, _made_up(index)) for index, label in enumerate(labels)], np.float32) / 255
     if channels == 1:
         colours = colours.mean(axis=1, keepdims=True)
-    weight = 2 * _SHARPNESS * colours.T
-    bias = -_SHARPNESS * (colours**2).sum(axis=1)
+    weight = 2 * sharpness * colours.T
+    bias = -sharpness * (colours**2).sum(axis=1)
     return weight.astype(np.float32), bias.astype(np.float32)
 
 

@@ -33,7 +33,7 @@ async def test_the_list(app: App, store: Store) -> None:
     assert (other["name"], other["default"], other["aliases"]) == ("other", False, {})
     assert (tiny["name"], tiny["default"], tiny["aliases"]) == ("tiny", True, {"next": 2, "production": 1})
     assert [(version["version"], version["state"]) for version in tiny["versions"]] == [(1, "ready"), (2, "available")]
-    assert list(tiny["versions"][0]) == ["version", "state", "reason", "created_at", "classes", "accuracy"]
+    assert list(tiny["versions"][0]) == ["version", "state", "reason", "running", "created_at", "classes", "accuracy"]
     assert (other["versions"][0]["classes"], other["versions"][0]["accuracy"]) == (2, 1.0)
 
 

@@ -10,6 +10,8 @@ from models.layout import model_dir
 from models.store import Store
 from tests.service.cli.conftest import Result, Whatsit, assert_failed
 from tests.support.bundles import publish_tiny
+from tests.support.forge import forge
+from tests.support.graphs import colour_graph
 
 
 @pytest.fixture
@@ -59,6 +61,19 @@ def test_show(models: Whatsit, store: Store) -> None:
     assert (facts["model"], facts["version"], facts["labels"]) == ("tiny", "2", "red, green, blue")
     result = models("show", "tiny@1", "--json")
     assert json.loads(result.out) == store.manifest("tiny", 1).model_dump(mode="json")
+
+
+def test_show_says_what_each_graph_was_measured_to_be(models: Whatsit, store: Store) -> None:
+    publish_tiny(store.root, variants={"int8": colour_graph(sharpness=1.5)})
+    facts = dict(rows(models("show", "tiny@3")))
+    assert facts["graphs"] == "fp32, int8 (0.0 MB, 90.00%, 3.0 times as fast as fp32 on none)"
+
+
+def test_verify_and_promote_prove_every_graph(models: Whatsit, store: Store) -> None:
+    publish_tiny(store.root, variants={"int8": colour_graph(sharpness=1.5)})
+    forge(store.bundle("tiny", 3), "model.int8.onnx", colour_graph(("blue", "red", "green")).SerializeToString())
+    assert "differs by" in models("verify", "tiny@3").out
+    assert_failed(models("promote", "tiny@3", "production"), 1, "differs by")
 
 
 @pytest.mark.parametrize("command", ["show", "verify", "promote"])

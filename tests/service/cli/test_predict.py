@@ -8,6 +8,7 @@ import pytest
 from models.store import Store
 from tests.service.cli.conftest import Whatsit, assert_failed
 from tests.support.bundles import publish_tiny
+from tests.support.graphs import colour_graph
 from tests.support.images import encode, solid
 
 
@@ -91,3 +92,14 @@ def test_what_is_no_file_is_wrong_usage(whatsit: Whatsit, store: Store) -> None:
 def test_a_version_that_fails_its_proof(whatsit: Whatsit, store: Store) -> None:
     (store.bundle("tiny", 1) / "model.onnx").write_bytes(b"changed")
     assert_failed(whatsit("predict", write("a.png"), "--store", store.root), 1, "model.onnx is not what was published")
+
+
+def test_the_graph_of_the_precision_asked_for_answers(whatsit: Whatsit, tmp_path: Path) -> None:
+    publish_tiny(tmp_path / "variants", variants={"int8": colour_graph(sharpness=1.5)})
+    file = write("red.png", encode(solid("red"), "PNG"))
+    scores = {}
+    for precision in ("fp32", "int8"):
+        result = whatsit("predict", file, "--store", tmp_path / "variants", "--precision", precision, "--json")
+        scores[precision] = json.loads(result.out)[0]["score"]
+    assert scores["fp32"] > 0.99
+    assert 0.9 < scores["int8"] < 0.95

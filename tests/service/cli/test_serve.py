@@ -20,3 +20,8 @@ def test_a_misspelt_variable_does_not_pass_as_a_default(
     result = whatsit("serve", "--store", store.root, "--port", "0")
     assert result.code == 2
     assert "WHATSIT_PROT" in result.err
+
+
+def test_a_precision_that_is_not_there_is_told_before_anything_listens(whatsit: Whatsit, store: Store) -> None:
+    result = whatsit("serve", "--store", str(store.root), "--port", "0", "--precision", "int8")
+    assert_failed(result, 1, "there is no int8 graph, only fp32")

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,7 @@ async def test_an_engine_that_failed_proves_itself_before_it_is_called_healthy(m
 
 async def test_an_engine_whose_golden_images_no_longer_come_back_is_not_healthy(moody: Opened) -> None:
     others = moody.golden.model_copy(update={"images": moody.golden.images[::-1]})
-    engine = Engine(Opened(moody.manifest, moody.session, others, moody.golden_pixels), max_batch=8)
+    engine = Engine(replace(moody, golden=others), max_batch=8)
     with pytest.raises(InferenceFailed):
         await engine.infer(pixels(moody, FAILS), soon())
     assert not await engine.healthy()
