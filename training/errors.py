@@ -15,7 +15,8 @@ WhatsitError
     ├── NotComparable          two models know other classes, or nothing was held out by both
     ├── TrackingUnavailable    what epochs are to be logged with is not installed, or does not answer
     ├── Diverged               the loss is no number any more
-    └── ExportMismatch         the exported graph does not compute what the network computes
+    ├── ExportMismatch         the exported graph does not compute what the network computes
+    └── VariantFailed          a graph of lower precision cannot be made, or is not good enough to be published
 """
 
 from models.errors import WhatsitError
@@ -79,3 +80,7 @@ class Diverged(TrainingError):
 
 class ExportMismatch(TrainingError):
     """The exported graph does not compute what the network computes."""
+
+
+class VariantFailed(TrainingError):
+    """A graph of lower precision cannot be made, or is not good enough to be published."""
