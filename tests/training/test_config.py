@@ -42,6 +42,8 @@ def test_values_are_changed_by_dotted_paths(tmp_path: Path) -> None:
         ("optimizer.learning_rate=inf", "optimizer.learning_rate"),
         ("optimizer.learning_rate=nan", "optimizer.learning_rate"),
         ("augment.translate=16", "augment.translate"),
+        ("augment.cutout=16", "augment.cutout"),
+        ("augment.crop=0", "augment.crop"),
         ("architecture.blocks=[]", "architecture.blocks"),
         ("architecture.blocks.7.channels=3", "architecture.blocks.7"),
         ("seed.value.deep=1", "seed.value.deep"),
@@ -52,6 +54,13 @@ def test_values_are_changed_by_dotted_paths(tmp_path: Path) -> None:
 def test_a_wrong_change_is_named(tmp_path: Path, change: str, named: str) -> None:
     with pytest.raises(InvalidRecipe, match=named):
         load_recipe(str(recipe_file(tmp_path)), [change])
+
+
+@pytest.mark.parametrize("change", ["augment.saturation=0.2", "augment.hue=0.1"])
+def test_grey_images_have_no_colour_to_change(tmp_path: Path, change: str) -> None:
+    with pytest.raises(InvalidRecipe, match="grey images have neither saturation nor hue"):
+        load_recipe(str(recipe_file(tmp_path)), ["input.colour=grey", change])
+    assert load_recipe(str(recipe_file(tmp_path)), [change]).input.channels == 3
 
 
 def test_an_unknown_recipe_names_those_there_are() -> None:

@@ -1,15 +1,17 @@
 """Random changes of training batches, on the device that trains.
 
-Shifts and mirrors move whole pixels, so they cost an index and lose nothing; rotation, shear and zoom are one
-resampling together. All random numbers come from torch's CPU generator, which the loop seeds for each epoch.
+Shifts and mirrors move whole pixels, so they cost an index and lose nothing; rotation, shear, zoom and crop are one
+resampling together. The operations are kornia's, which needs no compiled extension; torchvision's fails to load beside
+torch's CPU build. What is drawn for them is drawn here, so that the seed of the epoch decides it all.
 """
-
-import math
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
+from training.data.colour import jitter
+from training.data.draws import on_device
+from training.data.trivial import trivial
+from training.data.warp import random_affine, warp
 from training.settings import AugmentSettings
 
 
@@ -21,16 +23,21 @@ class Augment:
         self.flipped = flipped
 
     def __call__(self, pixels: Tensor, rows: Tensor, epoch: int) -> Tensor:
-        """Return float ``[N, channels, height, width]`` in 0..1 for uint8 ``[N, height, width, channels]``.
+        """Return float ``[N, channels, height, width]`` in 0..1, channels last, for uint8 NHWC ``pixels``.
 
         ``rows`` int64 ``[N]`` are the places of the images in the training split.
         """
-        mirror = self._mirror(rows, epoch)
-        pixels = shift(pixels, mirror.to(pixels.device), self.settings.translate)
+        chosen = self.settings
+        if chosen.flip != "none" or chosen.translate:
+            mirror = on_device(self._mirror(rows, epoch), pixels.device)
+            pixels = shift(pixels, mirror, chosen.translate)
         images = to_unit(pixels)
-        images = self._warp(images)
-        images = self._relight(images)
-        return cutout(images, self.settings.cutout)
+        if chosen.rotate or chosen.shear or chosen.zoom or chosen.crop < 1:
+            images = warp(images, random_affine(images.shape, chosen))
+        if chosen.policy == "trivial":
+            images = trivial(images)
+        images = cutout(jitter(images, chosen), chosen.cutout)
+        return images.contiguous(memory_format=torch.channels_last)
 
     def _mirror(self, rows: Tensor, epoch: int) -> Tensor:
         match self.settings.flip:
@@ -40,34 +47,6 @@ class Augment:
                 return torch.rand(len(rows)) < 0.5
             case "alternating":
                 return self.flipped[rows] ^ (epoch % 2 == 1)
-
-    def _warp(self, images: Tensor) -> Tensor:
-        """Rotate, shear and zoom about the centre; what comes from outside is the image mirrored at its edge."""
-        chosen = self.settings
-        if not (chosen.rotate or chosen.shear or chosen.zoom):
-            return images
-        count, _, height, width = images.shape
-        angle = _uniform(count, math.radians(chosen.rotate))
-        slant = torch.tan(_uniform(count, math.radians(chosen.shear)))
-        size = 1 / (1 + _uniform(count, chosen.zoom))
-        cos, sin, aspect = torch.cos(angle) * size, torch.sin(angle) * size, height / width
-        zero = torch.zeros(count)
-        # The grid runs from -1 to 1 along both sides, so that turning must allow for their ratio.
-        top = torch.stack([cos, (cos * slant - sin) * aspect, zero], 1)
-        bottom = torch.stack([sin / aspect, sin * slant + cos, zero], 1)
-        theta = torch.stack([top, bottom], 1).to(images.device)
-        grid = functional.affine_grid(theta, list(images.shape), align_corners=False)
-        return functional.grid_sample(images, grid, "bilinear", "reflection", align_corners=False)
-
-    def _relight(self, images: Tensor) -> Tensor:
-        chosen = self.settings
-        if not (chosen.brightness or chosen.contrast):
-            return images
-        count = len(images)
-        gain = (1 + _uniform(count, chosen.contrast)).view(-1, 1, 1, 1).to(images.device)
-        lift = _uniform(count, chosen.brightness).view(-1, 1, 1, 1).to(images.device)
-        middle = images.mean((1, 2, 3), keepdim=True)
-        return ((images - middle) * gain + middle + lift).clamp(0, 1)
 
 
 def to_unit(pixels: Tensor) -> Tensor:
@@ -81,7 +60,7 @@ def shift(pixels: Tensor, mirror: Tensor, reach: int) -> Tensor:
     What comes from outside is the image reflected at its edge.
     """
     count, height, width, _ = pixels.shape
-    across, down = torch.randint(-reach, reach + 1, (2, count, 1), device="cpu").to(pixels.device)
+    across, down = on_device(torch.randint(-reach, reach + 1, (2, count, 1)), pixels.device)
     rows = _reflect(torch.arange(height, device=pixels.device) + down, height)
     columns = _reflect(torch.arange(width, device=pixels.device) + across, width)
     columns = torch.where(mirror[:, None], columns.flip(1), columns)
@@ -94,8 +73,8 @@ def cutout(images: Tensor, side: int) -> Tensor:
     if not side:
         return images
     count, _, height, width = images.shape
-    down = torch.randint(0, height, (count, 1)).to(images.device) - side // 2
-    across = torch.randint(0, width, (count, 1)).to(images.device) - side // 2
+    down = on_device(torch.randint(0, height, (count, 1)), images.device) - side // 2
+    across = on_device(torch.randint(0, width, (count, 1)), images.device) - side // 2
     rows = torch.arange(height, device=images.device) - down
     columns = torch.arange(width, device=images.device) - across
     inside = ((rows >= 0) & (rows < side))[:, :, None] & ((columns >= 0) & (columns < side))[:, None, :]
@@ -106,7 +85,3 @@ def _reflect(places: Tensor, size: int) -> Tensor:
     """Bring places below 0 and from ``size`` on back inside, the edge itself not repeated."""
     places = places.abs()
     return torch.where(places >= size, 2 * (size - 1) - places, places)
-
-
-def _uniform(count: int, reach: float) -> Tensor:
-    return (2 * torch.rand(count) - 1) * reach
