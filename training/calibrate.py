@@ -1,29 +1,40 @@
-"""Calibration on the validation split: a temperature that makes scores honest, a threshold that makes them useful."""
-
-import math
+"""Calibration on the validation split: a temperature that makes scores honest, thresholds that make them useful."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.manifest import ACCEPTS_NOTHING, Decision, Strict
+from models.manifest import Conformal, Decision, Strict
 from models.postprocess import Probabilities
-from training.scores import Targets, calibration_error
+from training.conformal import measure_sets, set_threshold
+from training.scores import Targets, calibration_error, softmax
+from training.settings import DecisionSettings
+from training.thresholds import choose_decision
 
 # Beyond these the validation split says no more than that all of it was right, or that all was chance.
 _LEAST, _MOST = 0.1, 10.0
 _HALVINGS = 60
-_THRESHOLDS = np.arange(1001) / 1000
-# One-sided 95 %: of a hundred thresholds that are found good enough, about five are not.
-_SURENESS = 1.645
 
 
 class Calibration(Strict):
-    """``calibration.json``; the errors are expected calibration errors on validation, before and after."""
+    """``calibration.json``; the errors are expected calibration errors on validation, before and after.
+
+    ``set_threshold`` is the score from which on a label belongs to the set of likely ones, and ``conformal`` what
+    these sets are on the test split, once that was looked at; both are None where there are too few validation images.
+    """
 
     temperature: float
     error_before: float
     error_after: float
     decision: Decision
+    set_threshold: float | None = None
+    conformal: Conformal | None = None
+
+    def measured(self, probabilities: Probabilities, targets: Targets, wanted: DecisionSettings) -> "Calibration":
+        """The same, with what its sets are on the test split ``[N, classes]``."""
+        if self.set_threshold is None:
+            return self
+        conformal = measure_sets(probabilities, targets, self.set_threshold, wanted.coverage)
+        return self.model_copy(update={"conformal": conformal})
 
 
 def fit_temperature(logits: NDArray[np.float32], targets: Targets) -> float:
@@ -39,48 +50,16 @@ def fit_temperature(logits: NDArray[np.float32], targets: Targets) -> float:
     return 2 / (low + high)
 
 
-def choose_decision(probabilities: Probabilities, targets: Targets, accuracy: float) -> Decision:
-    """The smallest threshold, in thousandths, whose accepted answers are right as often as ``accuracy`` asks.
-
-    What must reach it is the lower bound that the validation images prove, not the share of right ones alone: one
-    right answer is no proof of 95 %, 52 of 52 are. Where no threshold does, nothing is accepted.
-    """
-    scores = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == targets
-    for threshold in _THRESHOLDS.tolist():
-        accepted = right[scores >= threshold]
-        if lower_bound(int(accepted.sum()), len(accepted)) >= accuracy:
-            share = len(accepted) / len(right)
-            return Decision(threshold=threshold, accuracy=float(accepted.mean()), coverage=share)
-    return Decision(threshold=ACCEPTS_NOTHING, accuracy=0, coverage=0)
-
-
-def lower_bound(hits: int, count: int) -> float:
-    """What a rate is at least, at a confidence of 95 %, when ``hits`` of ``count`` were seen (Wilson 1927)."""
-    if not count:
-        return 0.0
-    rate, spread = hits / count, _SURENESS**2 / count
-    margin = math.sqrt(spread * (rate * (1 - rate) + spread / 4))
-    return (rate + spread / 2 - margin) / (1 + spread)
-
-
-def softmax(logits: NDArray[np.float32], temperature: float = 1.0) -> Probabilities:
-    """Probabilities of ``logits / temperature``, row by row."""
-    scaled = logits.astype(np.float64) / temperature
-    powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    probabilities: Probabilities = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
-    return probabilities
-
-
-def calibrate(logits: NDArray[np.float32], targets: Targets, accuracy: float) -> Calibration:
-    """Temperature and threshold from the validation logits ``[N, classes]``."""
+def calibrate(logits: NDArray[np.float32], targets: Targets, wanted: DecisionSettings) -> Calibration:
+    """Temperature and thresholds from the validation logits ``[N, classes]``."""
     temperature = fit_temperature(logits, targets)
     probabilities = softmax(logits, temperature)
     return Calibration(
         temperature=temperature,
         error_before=calibration_error(softmax(logits), targets),
         error_after=calibration_error(probabilities, targets),
-        decision=choose_decision(probabilities, targets, accuracy),
+        decision=choose_decision(probabilities, targets, wanted.accuracy),
+        set_threshold=set_threshold(probabilities, targets, wanted.coverage),
     )
 
 

@@ -28,24 +28,24 @@ _PARITY_IMAGES = 64
 def finish(recipe: Recipe, data: Dataset, run: Run) -> None:
     """Write graph, calibration, golden images and metrics of a fitted run.
 
-    Temperature and threshold come from the validation split, from logits in the float32 of the graph, whatever
+    Temperature and thresholds come from the validation split, from logits in the float32 of the graph, whatever
     precision trained; the test split is looked at here, once, through the exported graph. Raises ExportMismatch when
     that graph is not the network, RunUnusable when the best checkpoint is not the one of the history.
     """
     network = best_network(recipe, data, run)
     logits = predict(Fabric(accelerator="cpu", devices=1, precision="32-true"), network, data, "validation")
-    calibration = calibrate(logits, data.targets[data.splits.validation], recipe.decision.accuracy)
+    calibration = calibrate(logits, data.targets[data.splits.validation], recipe.decision)
     served = Served(network, calibration.temperature)
     export(served, recipe.input, run.graph)
     session = open_session(run.graph)
     difference = check_parity(served, session, data.pixels[_spread(data.splits.validation, _PARITY_IMAGES)])
     say(f"exported: {run.graph.stat().st_size / 1e6:.1f} MB, at most {difference:.1g} from torch")
-    write_model(run.calibration_file, calibration)
-    probabilities = run_graph(session, data.pixels, data.splits.test)
+    probabilities, targets = run_graph(session, data.pixels, data.splits.test), data.targets[data.splits.test]
+    write_model(run.calibration_file, calibration.measured(probabilities, targets, recipe.decision))
     write_golden(run.golden, choose_golden(data, probabilities, recipe.data.licence))
     keep(run, data, probabilities)
     # Last: a run with metrics is a finished one.
-    write_model(run.metrics_file, score(probabilities, data.targets[data.splits.test], data.labels, "test"))
+    write_model(run.metrics_file, score(probabilities, targets, data.labels, "test", calibration.temperature))
 
 
 def best_network(recipe: Recipe, data: Dataset, run: Run) -> Network:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from training.scores import calibration_error, score
+from training.scores import calibration_error, reliability, score, softmax, without_temperature
 
 LABELS = ("a", "b", "c")
 
@@ -58,3 +58,45 @@ def test_calibration_error_is_the_gap_between_score_and_truth() -> None:
     assert calibration_error(answers, np.array([0] * 8 + [1] * 2)) == pytest.approx(0, abs=1e-6)
     assert calibration_error(answers, np.array([0] * 5 + [1] * 5)) == pytest.approx(0.3, abs=1e-6)
     assert calibration_error(rows(0, sure=1.0), np.array([0])) == pytest.approx(0)
+
+
+def test_the_accuracy_has_its_interval() -> None:
+    metrics = score(rows(*[0] * 100), np.array([0] * 90 + [1] * 10), LABELS, "test")
+    assert metrics.accuracy_interval == pytest.approx((0.8256, 0.9448), abs=1e-4)
+
+
+def overconfident(count: int = 5000) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Logits, the probabilities that they should have had, and truths drawn by those."""
+    rng = np.random.default_rng(0)
+    honest = rng.normal(0, 2, (count, 3)).astype(np.float32)
+    probabilities = softmax(honest)
+    targets = (probabilities.cumsum(axis=1) > rng.random((count, 1))).argmax(axis=1)
+    return honest * 3, probabilities, targets
+
+
+def test_the_error_before_calibration_needs_no_second_pass() -> None:
+    logits, probabilities, targets = overconfident()
+    assert without_temperature(probabilities, 3) == pytest.approx(softmax(logits), abs=1e-5)
+    metrics = score(probabilities, targets, LABELS, "test", temperature=3)
+    assert metrics.uncalibrated_error == pytest.approx(calibration_error(softmax(logits), targets), abs=1e-6)
+    assert metrics.expected_calibration_error < 0.02
+    assert calibration_error(softmax(logits), targets) > 0.08
+    assert score(probabilities, targets, LABELS, "test").uncalibrated_error is None
+
+
+def test_a_probability_of_zero_has_a_temperature_too() -> None:
+    plain = without_temperature(np.array([[1, 0, 0], [0.5, 0.5, 0]], np.float32), 0.5)
+    assert plain == pytest.approx(np.array([[1, 0, 0], [0.5, 0.5, 0]]))
+
+
+def test_the_bins_of_a_reliability_diagram() -> None:
+    answers = np.concatenate([rows(0, 0, 1, sure=0.8), rows(2, sure=1.0)])
+    bins = reliability(answers, np.array([0, 0, 0, 2]))
+    assert [(place, entry.count) for place, entry in enumerate(bins) if entry.count] == [(12, 3), (14, 1)]
+    assert (bins[12].score, bins[12].accuracy) == pytest.approx((0.8, 2 / 3))
+    assert (bins[14].score, bins[14].accuracy, bins[14].high) == (1, 1, 1)
+    assert (bins[0].low, bins[0].score, bins[0].accuracy) == pytest.approx((0, 1 / 30, 0))
+
+
+def test_softmax_bears_large_logits() -> None:
+    assert softmax(np.array([[1e4, 0]], np.float32)).tolist() == [[1, 0]]
