@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from models.errors import InvalidRef
-from models.manifest import Precision
-from models.opening import check_files, sha256_of
+from models.opening import sha256_of
 from models.refs import parse_ref
 from models.store import Store
 from training.data.download import Remote, fetch
 from training.errors import WeightsUnusable
-from training.graph import GraphFile, read_layers, read_normalisation
+from training.graph import open_graph
+from training.graph_layers import read_layers, read_normalisation
 from training.layers import Layer, layers_of
 from training.run import Run, load_checkpoint
 
@@ -36,7 +36,6 @@ _WAY_OUT = (
     "download that address elsewhere and give transfer.weights=FILE, or start from a network trained here "
     "(transfer.weights=REF) or from random weights (no transfer.weights)"
 )
-_BEST_FIRST: tuple[Precision, ...] = ("fp32", "fp16", "int8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +95,7 @@ def _of_run(folder: Path) -> Origin:
 
 
 def _of_version(store: Store, name: str, version: int) -> Origin:
-    bundle, manifest = store.bundle(name, version), store.manifest(name, version)
-    check_files(bundle, manifest)
-    precision = next(precision for precision in _BEST_FIRST if precision in manifest.graphs)
-    graph = GraphFile(bundle / manifest.graphs[precision].file)
+    graph, precision = open_graph(store, name, version), store.manifest(name, version).reference
     return Origin(f"{name}@{version} ({precision})", read_layers(graph), read_normalisation(graph))
 
 

@@ -64,7 +64,18 @@ def test_tables_are_for_people(finished: Run, tmp_path: Path) -> None:
     assert (code, out.split(":")[0]) == (0, "published shapes@1")
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "compare", "publish"])
+def test_describe_shows_a_table_or_json(tmp_path: Path) -> None:
+    recipe = recipe_file(tmp_path)
+    code, out = invoke("describe", recipe, "--classes", "4")
+    assert code == 0
+    assert "recipe tiny: 16 x 16 x 3 to 4 classes" in out
+    code, out = invoke("describe", recipe, "--set", "architecture.head.bias=false", "--json")
+    found = json.loads(out)
+    assert (code, found["layers"][-1]["output"], found["assumed_classes"]) == (0, [10], True)
+    assert found["parameters"] == sum(row["parameters"] for row in found["layers"])
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate", "compare", "describe", "publish"])
 def test_help_has_an_example(command: str) -> None:
     code, out = invoke(command, "--help")
     assert code == 0

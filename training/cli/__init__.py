@@ -6,6 +6,7 @@ Nothing here imports torch before a command runs, so that ``--help`` is quick an
 import typer
 
 from training.cli.compare import compare
+from training.cli.describe import describe
 from training.cli.evaluate import evaluate
 from training.cli.publish import publish
 from training.cli.train import train
@@ -13,5 +14,5 @@ from training.cli.train import train
 
 def register(app: typer.Typer) -> None:
     """Add the commands of training to ``app``."""
-    for command in (train, evaluate, compare, publish):
+    for command in (train, evaluate, compare, describe, publish):
         app.command(command.__name__)(command)

@@ -11,7 +11,8 @@ from torch import nn
 from models.errors import UnsafeGraph
 from tests.training.support import tiny_recipe
 from training.export import Served, export
-from training.graph import GraphFile, read_layers, read_normalisation
+from training.graph import GraphFile
+from training.graph_layers import read_layers, read_normalisation
 from training.layers import Layer, layers_of
 from training.network import Network, build_network
 
