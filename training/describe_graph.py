@@ -39,7 +39,7 @@ def describe_nodes(file: GraphFile) -> tuple[Row, ...]:
 
 def _row(node: onnx.NodeProto, weights: Sequence[Values], shapes: Mapping[str, tuple[int, ...]]) -> Row:
     shape = shapes.get(node.output[0], ())
-    kernel = [" x ".join(map(str, part.ints)) for part in node.attribute if part.name == "kernel_shape"]
+    kernel = ["x".join(map(str, part.ints)) for part in node.attribute if part.name == "kernel_shape"]
     return Row(
         name=_name(node) if weights else node.output[0],
         kind=" ".join([node.op_type, *kernel]),
@@ -51,7 +51,7 @@ def _row(node: onnx.NodeProto, weights: Sequence[Values], shapes: Mapping[str, t
 
 def _name(node: onnx.NodeProto) -> str:
     """The name of the layer that the weight of a node belongs to, as training knows it, without the outer modules."""
-    owner = node.input[1].partition(".weight")[0]
+    owner = str(node.input[1]).partition(".weight")[0]
     return owner.removeprefix("network.").removeprefix("body.")
 
 

@@ -52,13 +52,14 @@ def _row(name: str, module: nn.Module, output: Tensor) -> Row:
     kernel = getattr(module, "kernel_size", None)
     sides = kernel if isinstance(kernel, tuple) else (kernel, kernel)
     shape = tuple(output.shape[1:])
-    weighted = isinstance(module, nn.Conv2d | nn.Linear)
+    # Each weight takes part once for each pixel that comes out.
+    products = module.weight.numel() * math.prod(shape[1:]) if isinstance(module, nn.Conv2d | nn.Linear) else 0
     return Row(
         name=name,
-        kind=type(module).__name__ + (f" {sides[0]} x {sides[1]}" if kernel is not None else ""),
+        kind=type(module).__name__ + (f" {sides[0]}x{sides[1]}" if kernel is not None else ""),
         output=shape,
         parameters=_count(module.parameters()),
-        multiply_adds=module.weight.numel() * math.prod(shape[1:]) if weighted else 0,
+        multiply_adds=products,
     )
 
 

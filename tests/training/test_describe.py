@@ -24,7 +24,7 @@ def test_vgg16_has_the_known_figures() -> None:
     rows = {row.name: row for row in found.layers}
     assert rows["features.0"].model_dump() == {
         "name": "features.0",
-        "kind": "Conv2d 3 x 3",
+        "kind": "Conv2d 3x3",
         "output": (64, 224, 224),
         "parameters": 1792,
         "multiply_adds": 86_704_128,

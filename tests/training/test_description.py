@@ -13,7 +13,7 @@ def shown(description: Description) -> str:
 
 
 def description(**changes: object) -> Description:
-    row = Row(name="features.0", kind="Conv2d 3 x 3", output=(64, 32, 32), parameters=1792, multiply_adds=1_769_472)
+    row = Row(name="features.0", kind="Conv2d 3x3", output=(64, 32, 32), parameters=1792, multiply_adds=1_769_472)
     facts = {
         "subject": "recipe [small]",
         "input": (32, 32, 3),
@@ -30,7 +30,7 @@ def description(**changes: object) -> Description:
 def test_a_table_shows_layers_and_totals() -> None:
     out = shown(description())
     assert "recipe [small]: 32 x 32 x 3 to 10 classes " in out
-    assert "features.0 │ Conv2d 3 x 3 │ 64 x 32 x 32 │ 1,792 │ 1,769,472" in out
+    assert "features.0 │ Conv2d 3x3 │ 64 x 32 x 32 │ 1,792 │ 1,769,472" in out
     assert "2,000 parameters (1,792 trainable, 208 not), 1.77 M multiply-adds an image, 8.1 MB" in out
 
 
