@@ -76,7 +76,7 @@ def random_crop(shape: torch.Size, share: float) -> Tensor:
     # Beyond an aspect of 1 to the area the part would be longer than the image.
     reach = torch.minimum(torch.full((count,), math.log(_ASPECT)), -area.log())
     aspect = (reach * around(count, 0, 1)).exp()
-    part = torch.stack([(area * aspect).sqrt(), (area / aspect).sqrt()], 1).clamp(max=1)
+    part = torch.stack([(area * aspect).sqrt(), (area / aspect).sqrt()], 1)
     room = (1 - part) / 2 * torch.tensor([width, height])
     away = room * torch.stack([around(count, 0, 1), around(count, 0, 1)], 1)
     return affine(shape, move=-away / part, scale=1 / part)

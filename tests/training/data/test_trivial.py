@@ -88,6 +88,14 @@ def test_every_image_gets_a_change_of_its_own(mode: str) -> None:
     assert counts.most_common(1)[0][1] < 180
 
 
+def test_strengths_go_to_both_sides() -> None:
+    torch.manual_seed(0)
+    levels = trivial(torch.full((700, 3, 4, 4), 0.5)).mean((1, 2, 3))
+    # Only brightness goes that far from the middle, down and up.
+    assert levels.min() < 0.1
+    assert levels.max() > 0.9
+
+
 def test_the_batch_that_came_in_is_not_touched() -> None:
     images = as_batch(photos())
     before = images.clone()

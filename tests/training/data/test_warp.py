@@ -118,6 +118,15 @@ def test_each_image_is_changed_in_its_own_way_within_the_bounds() -> None:
     assert 1.28 < size.max() < 1.31
 
 
+def test_shear_is_across_and_within_its_bounds() -> None:
+    torch.manual_seed(0)
+    matrices = random_affine(torch.Size((500, 3, 32, 32)), AugmentSettings(shear=20))
+    slant = -matrices[:, 0, 1].atan().rad2deg()
+    assert -20.01 < slant.min() < -19
+    assert 19 < slant.max() < 20.01
+    assert torch.allclose(matrices[:, 1], torch.tensor([0.0, 1.0, 0.0]).expand(500, 3), atol=1e-5)
+
+
 def test_white_stays_white_so_that_no_black_corners_come_in() -> None:
     torch.manual_seed(0)
     white = torch.ones(50, 1, 45, 77)
