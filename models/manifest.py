@@ -99,6 +99,10 @@ class Decision(Strict):
     target: Fraction | None = None
     thresholds: tuple[Threshold, ...] = ()
 
+    def threshold_of(self, index: int) -> float:
+        """The threshold for guesses of the label at ``index``."""
+        return self.thresholds[index] if self.thresholds else self.threshold
+
 
 class Conformal(Strict):
     """Sets of likely labels: those scored at least ``threshold``, and the best guess.
@@ -192,6 +196,8 @@ class Manifest(Strict):
             raise ValueError("metrics.per_class: not one entry for each label, in their order")
         if self.decision.thresholds and len(self.decision.thresholds) != len(self.labels):
             raise ValueError("decision.thresholds: not one for each label")
+        if self.conformal is not None and self.conformal.mean_size > len(self.labels):
+            raise ValueError("conformal.mean_size: more than there are labels")
         return self
 
 

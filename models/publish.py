@@ -18,6 +18,7 @@ from models.layout import GOLDEN_DIR, GOLDEN_FILE, MANIFEST, UNFINISHED, bundle_
 from models.manifest import (
     FILE_NAME,
     PRECISIONS,
+    Conformal,
     Decision,
     Graph,
     InputSpec,
@@ -61,6 +62,7 @@ class Release:
     golden: Sequence[GoldenImage]
     documents: Mapping[str, str] = field(default_factory=dict)
     description: str = ""
+    conformal: Conformal | None = None
 
 
 def publish(store: Store, name: str, release: Release, *, who: str, why: str) -> Manifest:
@@ -121,6 +123,7 @@ def _write(bundle: Path, name: str, version: int, release: Release) -> Manifest:
             input=release.input,
             graphs=graphs,
             decision=release.decision,
+            conformal=release.conformal,
             metrics=release.metrics,
             provenance=release.provenance,
             files=files,

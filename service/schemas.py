@@ -1,9 +1,9 @@
 """The answers of HTTP version 1, as OpenAPI describes them."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from models.manifest import Manifest, Precision
 from models.store import Resolved
@@ -50,12 +50,31 @@ class TimingOut(BaseModel):
     total: float
 
 
+_Decision = Annotated[
+    Literal["accept", "review"],
+    Field(
+        description="accept: the validation split proved that answers scored like this one are right as often as the "
+        "manifest's decision.target says. review: it did not, and a person should look."
+    ),
+]
+_Candidates = Annotated[
+    list[str] | None,
+    Field(
+        description="The labels that it may be, the likeliest first, however many top_k asks for: such a set holds "
+        "the right label as often as the manifest's conformal.coverage says, on images like those of the training. "
+        "The best guess is always one of them. Null for a version without conformal sets.",
+        examples=[["cat", "dog"]],
+    ),
+]
+
+
 class ImageAnswer(BaseModel):
     """What is in one image, and how sure the model is."""
 
     label: str
     score: float
-    decision: Literal["accept", "review"]
+    decision: _Decision
+    candidates: _Candidates
     predictions: list[PredictionOut]
     image: ImageOut
     timing_ms: TimingOut
@@ -68,6 +87,7 @@ class ImageAnswer(BaseModel):
             "label": answer.label,
             "score": answer.score,
             "decision": answer.decision,
+            "candidates": answer.candidates if answer.candidates is None else list(answer.candidates),
             "predictions": [PredictionOut(label=p.label, index=p.index, score=p.score) for p in answer.predictions],
             "image": ImageOut(format=outcome.image.format, width=outcome.image.width, height=outcome.image.height),
             "timing_ms": TimingOut(

@@ -38,6 +38,7 @@ def make_release(run: Run, name: str, golden: Path | None) -> Release:
         input=recipe.input,
         graphs={"fp32": GraphFile(run.graph)},
         decision=calibration.decision,
+        conformal=calibration.conformal,
         metrics=metrics,
         provenance=_provenance(run),
         golden=read_golden(golden or run.golden),

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from models.aliases import move_alias, rollback
 from models.errors import InvalidManifest, WhatsitError
-from models.manifest import Graph, Precision
+from models.manifest import Graph, Manifest, Precision
 from models.opening import prove_version
 from models.refs import Ref, parse_ref
 from models.store import Store
@@ -56,7 +56,7 @@ def show(ref: _Ref, store: StoreOption = None, as_json: JsonOption = False) -> N
         "labels": list(manifest.labels),
         "graphs": [_graph(precision, graph) for precision, graph in manifest.graphs.items()],
         "input": f"{manifest.input.width} x {manifest.input.height} {manifest.input.colour}",
-        "threshold": manifest.decision.threshold,
+        **_answers(manifest),
         "macro F1": manifest.metrics.macro_f1,
         "commit": manifest.provenance.git_commit,
     }
@@ -161,6 +161,17 @@ def _graph(precision: Precision, graph: Graph) -> str:
     if graph.measured.speed_up is not None:
         facts.append(f"{graph.measured.speed_up:.1f} times as fast as fp32 on {graph.measured.hardware}")
     return f"{precision} ({', '.join(facts)})"
+
+
+def _answers(manifest: Manifest) -> dict[str, object]:
+    """What the version accepts, and its conformal sets."""
+    decision, conformal = manifest.decision, manifest.conformal
+    thresholds = zip(manifest.labels, decision.thresholds, strict=False)  # there may be none
+    own = [f"{label} {threshold:g}" for label, threshold in thresholds]
+    sets = (
+        conformal and f"{conformal.mean_size:.2f} labels on average, {conformal.test_coverage:.2%} hold the right one"
+    )
+    return {"threshold": own or decision.threshold, "conformal sets": sets}
 
 
 def _cell(value: object) -> str:

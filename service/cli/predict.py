@@ -67,10 +67,12 @@ def _print_json(answers: list[tuple[Path, Answer | ImageError]]) -> None:
 
 
 def _print_table(answers: list[tuple[Path, Answer | ImageError]]) -> None:
-    table = Table("file", "label", "score", "decision")
+    table = Table("file", "label", "score", "decision", "candidates")
     for file, given in answers:
         if isinstance(given, ImageError):
-            table.add_row(escape(file.name), f"[red]{escape(str(given))}[/red]", "", "")
+            table.add_row(escape(file.name), f"[red]{escape(str(given))}[/red]")
         else:
-            table.add_row(escape(file.name), escape(given.label), f"{given.score:.1%}", given.decision)
+            candidates = "-" if given.candidates is None else ", ".join(given.candidates)
+            cells = (file.name, given.label, f"{given.score:.1%}", given.decision, candidates)
+            table.add_row(*map(escape, cells))
     Console().print(table)

@@ -37,6 +37,9 @@ def test_a_manifest_comes_back_as_it_was(good: str) -> None:
     assert manifest.labels == ("red", "green", "blue")
 
 
+SETS = {"coverage": 0.95, "threshold": 0.1, "test_coverage": 0.95, "mean_size": 1.2}
+
+
 @pytest.mark.parametrize(
     ("path", "value", "where"),
     [
@@ -68,6 +71,11 @@ def test_a_manifest_comes_back_as_it_was(good: str) -> None:
         ("graphs/fp32/file", "other.onnx", "no sha256 for other.onnx"),
         ("decision/threshold", 1.1, "decision.threshold"),
         ("decision/threshold", float("nan"), "decision.threshold"),
+        ("decision/thresholds", [0.5, 0.5], "decision.thresholds: not one for each label"),
+        ("decision/thresholds", [0.5, 0.5, 1.1], "decision.thresholds.2"),
+        ("conformal", SETS | {"threshold": 1.1}, "conformal.threshold"),
+        ("conformal", SETS | {"mean_size": 0.9}, "conformal.mean_size"),
+        ("conformal", SETS | {"mean_size": 3.1}, "conformal.mean_size: more than there are labels"),
         ("metrics/loss", float("nan"), "metrics.loss"),
         ("provenance/training_seconds", float("inf"), "provenance.training_seconds"),
         ("metrics/accuracy", -0.1, "metrics.accuracy"),

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.manifest import ACCEPTS_NOTHING, Decision, Manifest
+from models.manifest import ACCEPTS_NOTHING, Conformal, Decision, Manifest
 from models.postprocess import answer
 from tests.support.bundles import publish_tiny
 
@@ -51,3 +51,40 @@ def test_not_even_certainty_passes_a_threshold_that_accepts_nothing(manifest: Ma
 def test_the_decision_at_its_threshold(manifest: Manifest, threshold: float, decision: str) -> None:
     strict = manifest.model_copy(update={"decision": Decision(threshold=threshold, accuracy=1, coverage=1)})
     assert answer(row(0.5, 0.25, 0.125, 0.125), strict, 1).decision == decision
+
+
+@pytest.mark.parametrize(("best", "decision"), [(0, "review"), (1, "accept"), (2, "accept"), (3, "review")])
+def test_a_labels_own_threshold_decides_on_its_guesses(manifest: Manifest, best: int, decision: str) -> None:
+    own = Decision(threshold=1, accuracy=1, coverage=1, thresholds=(0.7, 0.6, 0, ACCEPTS_NOTHING))
+    probabilities = np.full(4, 0.125, np.float32)
+    probabilities[best] = 0.625
+    assert answer(probabilities, manifest.model_copy(update={"decision": own}), 1).decision == decision
+
+
+def conformal(manifest: Manifest, threshold: float) -> Manifest:
+    sets = Conformal(coverage=0.95, threshold=threshold, test_coverage=0.95, mean_size=1.5)
+    return manifest.model_copy(update={"conformal": sets})
+
+
+@pytest.mark.parametrize("top_k", [1, 2, 4])
+@pytest.mark.parametrize(
+    ("threshold", "candidates"),
+    [
+        (0.9, ("green",)),
+        (0.5, ("green",)),
+        (0.25, ("green", "white")),
+        (0.250001, ("green",)),
+        (0.125, ("green", "white", "red", "blue")),
+        (0, ("green", "white", "red", "blue")),
+    ],
+)
+def test_candidates_are_those_at_the_threshold_and_the_best(
+    manifest: Manifest, threshold: float, candidates: tuple[str, ...], top_k: int
+) -> None:
+    given = answer(row(0.125, 0.5, 0.125, 0.25), conformal(manifest, threshold), top_k)
+    assert given.candidates == candidates
+    assert len(given.predictions) == top_k
+
+
+def test_a_version_without_conformal_sets_has_no_candidates(manifest: Manifest) -> None:
+    assert answer(row(0.125, 0.5, 0.125, 0.25), manifest, 4).candidates is None

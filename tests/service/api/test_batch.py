@@ -39,7 +39,7 @@ async def test_images_are_answered_in_the_order_sent(app: App, json: bool) -> No
 
 async def test_an_entry_has_the_members_of_the_contract_in_their_order(app: App) -> None:
     good, bad = (await batch(app, [images(1)[0], b"no image"])).json()["results"]
-    answered = ["label", "score", "decision", "predictions", "image", "timing_ms"]
+    answered = ["label", "score", "decision", "candidates", "predictions", "image", "timing_ms"]
     assert list(good) == ["index", "name", "status", *answered]
     assert (good["status"], bad["status"]) == ("ok", "error")
     assert list(bad) == ["index", "name", "status", "error"]

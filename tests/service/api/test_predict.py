@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from models.aliases import move_alias
+from models.manifest import Conformal, Decision
 from models.opening import open_version
 from models.postprocess import answer
 from models.preprocess import load_pixels
@@ -61,7 +62,17 @@ async def test_the_answer_has_the_members_of_the_contract_in_their_order(app: Ap
     response = await predict(app, encode(solid("green"), "PNG"))
     got = response.json()
     assert response.headers["content-type"] == "application/json"
-    assert list(got) == ["id", "model", "label", "score", "decision", "predictions", "image", "timing_ms"]
+    assert list(got) == [
+        "id",
+        "model",
+        "label",
+        "score",
+        "decision",
+        "candidates",
+        "predictions",
+        "image",
+        "timing_ms",
+    ]
     assert got["model"] == {"name": "tiny", "version": 1, "alias": None}
     assert list(got["predictions"][0]) == ["label", "index", "score"]
     assert got["image"] == {"format": "PNG", "width": 8, "height": 8}
@@ -76,6 +87,28 @@ async def test_a_guess_below_the_threshold_is_for_review(app: App) -> None:
     got = await label(app, encode(solid("grey"), "PNG"))
     assert got["decision"] == "review"
     assert got["score"] < 0.6
+
+
+async def test_a_version_with_conformal_sets_says_what_it_may_be(store: Store) -> None:
+    sets = Conformal(coverage=0.95, threshold=0.2, test_coverage=0.96, mean_size=1.2)
+    own = Decision(threshold=0.6, accuracy=1, coverage=1, target=0.95, thresholds=(0.6, 1, 0.6))
+    publish_tiny(store.root, conformal=sets, decision=own)
+    async with running_app(Settings(store=store.root, threads=1)) as app:
+        unsure = await label(app, encode(solid("grey"), "PNG"), f"{PATH}?top_k=1")
+        assert sorted(unsure["candidates"]) == ["blue", "green", "red"]
+        assert (unsure["candidates"][0], len(unsure["predictions"])) == (unsure["label"], 1)
+        green, red = [await label(app, encode(solid(colour), "PNG")) for colour in ("green", "red")]
+        assert (green["candidates"], red["candidates"]) == (["green"], ["red"])
+        assert (green["decision"], red["decision"]) == ("review", "accept")
+        assert (await label(app, encode(solid("red"), "PNG"), "/v1/models/tiny@1/predict"))["candidates"] is None
+        detail = (await app.client.get("/v1/models/tiny/versions/2")).json()["manifest"]
+        assert (detail["conformal"], detail["decision"]) == (sets.model_dump(), own.model_dump(mode="json"))
+
+
+async def test_the_documentation_says_what_candidates_are(app: App) -> None:
+    described = (await app.client.get("/openapi.json")).json()["components"]["schemas"]["PredictResponse"]["properties"]
+    assert "conformal.coverage" in described["candidates"]["description"]
+    assert "decision.target" in described["decision"]["description"]
 
 
 async def test_the_size_told_is_that_of_the_file_before_it_is_turned(app: App) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from models.audit import entries
 from models.layout import model_dir
+from models.manifest import Conformal, Decision
 from models.store import Store
 from tests.service.cli.conftest import Result, Whatsit, assert_failed
 from tests.support.bundles import publish_tiny
@@ -61,6 +62,17 @@ def test_show(models: Whatsit, store: Store) -> None:
     assert (facts["model"], facts["version"], facts["labels"]) == ("tiny", "2", "red, green, blue")
     result = models("show", "tiny@1", "--json")
     assert json.loads(result.out) == store.manifest("tiny", 1).model_dump(mode="json")
+
+
+def test_show_says_what_is_accepted_and_how_large_the_sets_are(models: Whatsit, store: Store) -> None:
+    facts = dict(rows(models("show", "tiny")))
+    assert (facts["threshold"], facts["conformal sets"]) == ("0.6000", "-")
+    own = Decision(threshold=0.6, accuracy=1, coverage=1, thresholds=(0.6, 0.123, 0))
+    sets = Conformal(coverage=0.95, threshold=0.2, test_coverage=0.9512, mean_size=1.236)
+    publish_tiny(store.root, decision=own, conformal=sets)
+    facts = dict(rows(models("show", "tiny@3")))
+    assert facts["threshold"] == "red 0.6, green 0.123, blue 0"
+    assert facts["conformal sets"] == "1.24 labels on average, 95.12% hold the right one"
 
 
 def test_show_says_what_each_graph_was_measured_to_be(models: Whatsit, store: Store) -> None:

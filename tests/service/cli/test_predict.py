@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from models.manifest import Conformal
 from models.store import Store
 from tests.service.cli.conftest import Whatsit, assert_failed
 from tests.support.bundles import publish_tiny
@@ -22,14 +23,24 @@ def test_a_table_for_people(whatsit: Whatsit, store: Store) -> None:
     result = whatsit("predict", write("a.png"), "--store", store.root, "--model", "tiny@1")
     assert (result.code, result.err) == (0, "")
     [row] = [line for line in result.out.splitlines() if "a.png" in line]
-    assert [cell.strip() for cell in row.split("│")[1:-1]] == ["a.png", "green", "100.0%", "accept"]
+    assert [cell.strip() for cell in row.split("│")[1:-1]] == ["a.png", "green", "100.0%", "accept", "-"]
+
+
+def test_candidates_for_people_and_programs(whatsit: Whatsit, tmp_path: Path) -> None:
+    sets = Conformal(coverage=0.95, threshold=0.2, test_coverage=0.95, mean_size=1.5)
+    publish_tiny(tmp_path / "sets", conformal=sets)
+    files = [write("grey.png", encode(solid("grey"), "PNG")), write("green.png"), "--store", tmp_path / "sets"]
+    grey, green = [line.split("│")[5].strip() for line in whatsit("predict", *files).out.splitlines() if ".png" in line]
+    assert sorted(grey.split(", ")) == ["blue", "green", "red"]
+    assert green == "green"
+    assert [len(given["candidates"]) for given in json.loads(whatsit("predict", *files, "--json").out)] == [3, 1]
 
 
 def test_json_for_programs(whatsit: Whatsit, store: Store) -> None:
     result = whatsit("predict", write("a.png"), "--store", store.root, "--json", "--top-k", 2)
     assert result.code == 0
     [answer] = json.loads(result.out)
-    assert list(answer) == ["file", "label", "score", "decision", "predictions"]
+    assert list(answer) == ["file", "label", "score", "decision", "candidates", "predictions"]
     assert (answer["file"], answer["label"], len(answer["predictions"])) == ("a.png", "green", 2)
 
 
