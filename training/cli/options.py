@@ -9,7 +9,7 @@ import typer
 
 from training.errors import TrainingNotInstalled
 
-_NEEDED = ("torch", "lightning", "onnx", "onnxscript")
+_NEEDED = ("torch", "lightning", "onnx", "onnxscript", "jinja2", "matplotlib")
 
 Data = Annotated[Path | None, typer.Option(help="Folder of the data; else the recipe's own is downloaded.")]
 Changes = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the recipe.")]

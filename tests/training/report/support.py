@@ -1,0 +1,92 @@
+"""Folders of finished runs that nothing was trained for: every file that a report reads, made up."""
+
+from pathlib import Path
+
+import numpy as np
+
+from tests.training.support import tiny_recipe
+from training.calibrate import calibrate
+from training.data.dataset import Dataset
+from training.data.samples import Sample
+from training.data.splits import SplitRecord, Splits
+from training.report.evidence import keep
+from training.run import EpochMetrics, Run, RunInfo, write_lines, write_model
+from training.scores import Targets, score, softmax
+
+
+class Drawings:
+    """A source of samples that are never read: their pixels are made up too."""
+
+    name = "drawings"
+
+    def __init__(self, labels: tuple[str, ...], samples: list[Sample]) -> None:
+        self.labels = labels
+        self.samples = samples
+
+    def read(self, index: int) -> bytes:
+        raise AssertionError("a report is made of pixels, not of files")
+
+
+def history(*losses: tuple[float, float]) -> list[EpochMetrics]:
+    """One epoch for each pair of training and validation loss."""
+    return [
+        EpochMetrics(
+            epoch=number,
+            learning_rate=0.1,
+            train_loss=train,
+            train_accuracy=1 / (1 + train),
+            validation_loss=validation,
+            validation_accuracy=1 / (1 + validation),
+            seconds=2,
+        )
+        for number, (train, validation) in enumerate(losses, 1)
+    ]
+
+
+def made_up_run(
+    folder: Path,
+    labels: tuple[str, ...],
+    *changes: str,
+    each: int = 20,
+    key: str = "image {}.png",
+    epochs: list[EpochMetrics] | None = None,
+) -> Run:
+    """A finished run with ``each`` test images a class, about four of five recognised, of noise as pixels."""
+    run, recipe, rng = Run(folder / "run"), tiny_recipe(folder, *changes), np.random.default_rng(0)
+    classes, total = len(labels), each * len(labels)
+    run.begin(
+        recipe,
+        RunInfo(recipe_name="made-up", data_path=None, git_commit="c0ffee", packages={"torch": "2"}, hardware="paper"),
+    )
+    targets = np.repeat(np.arange(classes), each)
+    logits = rng.normal(0, 1, (total, classes)).astype(np.float32)
+    logits[np.arange(total), np.where(rng.random(total) < 0.2, (targets + 1) % classes, targets)] += 5
+    calibration = calibrate(logits, targets, recipe.decision)
+    probabilities = softmax(logits, calibration.temperature)
+    samples = [Sample(key.format(row), int(label), "test") for row, label in enumerate(targets)]
+    write_model(run.splits_file, _record(labels, samples))
+    write_lines(run.metrics_log, epochs or history((1.0, 1.1), (0.5, 0.6), (0.2, 0.7), (0.1, 0.9)))
+    write_model(run.calibration_file, calibration.measured(probabilities, targets, recipe.decision))
+    shape = (total, recipe.input.height, recipe.input.width, 3)
+    pixels = rng.integers(0, 256, shape, dtype=np.uint8)
+    keep(run, _dataset(labels, samples, pixels, targets), probabilities)
+    write_model(run.metrics_file, score(probabilities, targets, labels, "test", calibration.temperature))
+    return run
+
+
+def _record(labels: tuple[str, ...], samples: list[Sample]) -> SplitRecord:
+    keys = tuple(sample.key for sample in samples)
+    return SplitRecord(
+        source="drawings",
+        labels=labels,
+        fingerprints=dict.fromkeys(("train", "validation", "test"), "00"),
+        duplicates={"train": 3, "validation": 0},
+        unreadable=("broken.png",),
+        keys={"train": keys, "validation": keys, "test": keys},
+    )
+
+
+def _dataset(labels: tuple[str, ...], samples: list[Sample], pixels: np.ndarray, targets: Targets) -> Dataset:
+    rows = np.arange(len(targets))
+    splits = Splits(rows, rows, rows, {})
+    return Dataset(Drawings(labels, samples), pixels, targets, splits, _record(labels, samples))

@@ -1,0 +1,84 @@
+"""Everything that the report says, read from a run's folder alone."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.manifest import Metrics
+from training.calibrate import Calibration
+from training.config import Recipe
+from training.curves import Crossover, crossover
+from training.data.splits import SplitRecord
+from training.errors import RunUnusable
+from training.intervals import macro_f1_interval, wilson
+from training.report.evidence import Evidence, read_answers, read_evidence
+from training.report.facts import Acceptance, Rate, acceptance, set_sizes
+from training.run import EpochMetrics, Run, RunInfo, best_epoch
+from training.scores import Bin, calibration_error, reliability, without_temperature
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """The facts of one report; ``illustrated`` is whether images of the data may be shown.
+
+    The reliability ``before`` and ``after`` calibration is that of the test split, as all numbers are. ``sets`` are
+    those of likely labels, by their size; there are none where no coverage was asked for or proved.
+    """
+
+    title: str
+    illustrated: bool
+    recipe: Recipe
+    info: RunInfo
+    record: SplitRecord
+    history: list[EpochMetrics]
+    best: EpochMetrics
+    turn: Crossover | None
+    metrics: Metrics
+    accuracy_interval: tuple[float, float]
+    macro_f1_interval: tuple[float, float]
+    calibration: Calibration
+    before: list[Bin]
+    after: list[Bin]
+    error_before: float
+    acceptance: Acceptance
+    sets: tuple[tuple[str, Rate], ...]
+    evidence: Evidence
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of the classes."""
+        return self.record.labels
+
+    @property
+    def seconds(self) -> float:
+        """How long training took."""
+        return sum(row.seconds for row in self.history)
+
+
+def read_content(run: Run, title: str, *, illustrated: bool) -> Content:
+    """Read what is to be said of ``run``; raises RunUnusable when it is not finished."""
+    recipe, metrics, calibration, history = run.recipe(), run.metrics(), run.calibration(), run.history()
+    best, answers = best_epoch(history), read_answers(run)
+    if best is None:
+        raise RunUnusable(f"{run.folder}: no epoch of the run is finished")
+    plain = without_temperature(answers.probabilities, calibration.temperature)
+    return Content(
+        title=title,
+        illustrated=illustrated,
+        recipe=recipe,
+        info=run.info(),
+        record=run.splits(),
+        history=history,
+        best=best,
+        turn=crossover(history),
+        metrics=metrics,
+        accuracy_interval=wilson(metrics.correct, metrics.images),
+        macro_f1_interval=macro_f1_interval(np.array(metrics.confusion_matrix)),
+        calibration=calibration,
+        before=reliability(plain, answers.targets),
+        after=reliability(answers.probabilities, answers.targets),
+        error_before=calibration_error(plain, answers.targets),
+        acceptance=acceptance(answers, calibration.decision, recipe.decision.accuracy),
+        sets=set_sizes(answers, calibration.conformal) if calibration.conformal else (),
+        evidence=read_evidence(run),
+    )

@@ -1,0 +1,111 @@
+"""The sentences and lists of facts of the report that depend on what was measured."""
+
+from models.manifest import ACCEPTS_NOTHING
+from training.intervals import wilson
+from training.report.content import Content
+
+_NAMED = 10
+
+Facts = list[tuple[str, str]]
+
+
+def training_facts(content: Content) -> Facts:
+    """What was trained, on what, with what."""
+    recipe, info = content.recipe, content.info
+    spec, planned = recipe.input, recipe.fit.epochs
+    ended = "" if len(content.history) == planned else f" of {planned} planned"
+    return [
+        ("Recipe", info.recipe_name),
+        ("Network", recipe.architecture.name),
+        ("Begins with", f"weights of {recipe.transfer.weights}" if recipe.transfer.weights else "random weights"),
+        ("Input", f"{spec.width} x {spec.height} pixels, {spec.colour}, {spec.resize}"),
+        ("Data", f"{content.record.source}: {_images(content)}"),
+        ("Epochs", f"{len(content.history)}{ended}; the best is {content.best.epoch}"),
+        ("Time", duration(content.seconds)),
+        ("Hardware", info.hardware),
+        ("Optimizer", f"{recipe.optimizer.name}, learning rate {recipe.optimizer.learning_rate:g}"),
+        ("Seed", str(recipe.seed)),
+        ("Commit", info.git_commit or "not known"),
+    ]
+
+
+def turning(content: Content) -> str:
+    """Whether, where and how far validation turned."""
+    best, last, turn = content.best.epoch, content.history[-1].epoch, content.turn
+    if turn:
+        return (
+            f"Validation turned at epoch {turn.epoch}: after it the validation loss was only higher, at the end by "
+            f"{turn.rise:.0%}, while the training loss fell by another {turn.fall:.0%}. From there on the network "
+            f"learned its training images by heart. What is measured here is epoch {best}, the best."
+        )
+    if best == last:
+        return (
+            f"Validation did not turn: its loss was least in the last epoch, {last}. More epochs, or a larger "
+            "network, may still gain something."
+        )
+    return f"Validation did not turn: its loss was least in epoch {best} of {last} and stayed about there."
+
+
+def deciding(content: Content) -> str:
+    """What the chosen thresholds promised, and what they keep on the test split."""
+    decision, found, wanted = content.calibration.decision, content.acceptance.chosen, content.acceptance.target
+    if decision.threshold >= ACCEPTS_NOTHING and not decision.thresholds:
+        return (
+            f"The validation split proves of no score that it is right in {wanted:.1%} of the cases, so every answer "
+            "is for review."
+        )
+    if not found.images:
+        return "The thresholds that were chosen on validation accept no answer of the test split."
+    what = "thresholds of the classes were" if decision.thresholds else f"threshold of {decision.threshold:.3f} was"
+    low, high = found.interval
+    kept = "kept" if found.accuracy >= wanted else "within chance of it" if high >= wanted else "missed"
+    return (
+        f"The {what} chosen on validation, so that accepted answers are right in {wanted:.1%} of the cases. On the "
+        f"test split {found.coverage:.1%} of the answers are accepted, and {found.accuracy:.1%} of these are right "
+        f"({low:.1%} to {high:.1%} at 95% confidence): the target is {kept}."
+    )
+
+
+def covering(content: Content) -> str:
+    """What the sets of likely labels promised, and what they keep on the test split."""
+    conformal = content.calibration.conformal
+    if conformal is None:
+        return ""
+    held = sum(rate.right for _, rate in content.sets)
+    low, high = wilson(held, content.metrics.images)
+    kept = "kept" if conformal.test_coverage >= conformal.coverage else "within chance of it"
+    kept = "missed" if high < conformal.coverage else kept
+    return (
+        f"The set of likely labels, those scored at least {conformal.threshold:.3f} and the best guess, is to hold the "
+        f"true one in {conformal.coverage:.1%} of the cases. On the test split it does so in "
+        f"{conformal.test_coverage:.1%} ({low:.1%} to {high:.1%} at 95% confidence): what was asked for is {kept}. A "
+        f"set has {conformal.mean_size:.2f} labels on average."
+    )
+
+
+def data_facts(content: Content) -> Facts:
+    """What is known of the data besides its counts."""
+    record, counts = content.record, content.evidence.counts["train"]
+    unreadable = ", ".join(record.unreadable[:_NAMED]) + (", …" if len(record.unreadable) > _NAMED else "")
+    return [
+        ("Source", record.source),
+        ("Licence", content.recipe.data.licence or "not stated"),
+        ("Images", _images(content)),
+        ("Classes", f"{len(record.labels):,}"),
+        ("Balance", f"the largest class has {max(counts) / max(1, min(counts)):.1f} times the images of the smallest"),
+        ("Duplicates", f"{sum(record.duplicates.values()):,} removed, which were in two splits"),
+        ("Unreadable", f"{len(record.unreadable):,}" + (f": {unreadable}" if unreadable else "")),
+        ("Fingerprint", record.fingerprint),
+    ]
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = seconds / 60
+    return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"
+
+
+def _images(content: Content) -> str:
+    return ", ".join(f"{len(keys):,} for {split}" for split, keys in content.record.keys.items())

@@ -1,0 +1,101 @@
+"""Writing the report: one HTML file that asks no other host for anything and runs nothing."""
+
+import base64
+import hashlib
+from pathlib import Path
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from training.report import prose
+from training.report.content import Content, read_content
+from training.report.rows import class_rows, confusion_cells
+from training.run import Run, write_text
+
+# Beyond these a table is folded, and beyond those cut; a matrix becomes a heat map.
+_UNFOLDED, _MOST_ROWS, _WIDEST_MATRIX = 30, 500, 30
+_FEW_PIXELS = 64
+_SECTIONS = {
+    "training": "Training",
+    "classes": "Classes",
+    "confidence": "Confidence",
+    "mistakes": "Worst mistakes",
+    "data": "Data",
+    "environment": "Environment",
+}
+
+
+def write_report(run: Run) -> Path:
+    """Write ``report.html`` of a finished run, images and all, into its folder; raises RunUnusable."""
+    write_text(run.report_file, render_report(run, run.info().recipe_name, illustrated=True))
+    return run.report_file
+
+
+def render_report(run: Run, title: str, *, illustrated: bool) -> str:
+    """The report of a finished run as HTML; raises RunUnusable.
+
+    Where it is not ``illustrated``, no image of the data is in it: who publishes them needs the right to.
+    """
+    content = read_content(run, title, illustrated=illustrated)
+    environment = Environment(
+        loader=PackageLoader("training.report"),
+        autoescape=True,  # labels and file names are what strangers call their folders
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"percent": _percent, "count": "{:,}".format, "threshold": _threshold}
+    style = (Path(__file__).parent / "templates" / "report.css").read_text(encoding="utf-8")
+    classes = len(content.labels)
+    return environment.get_template(
+        "report.html.j2"
+    ).render(
+        facts=content,
+        style=Markup(style),  # noqa: S704 - our own file
+        policy=_policy(style),
+        sections=[
+            (place, name) for place, name in _SECTIONS.items() if place != "mistakes" or content.evidence.mistakes
+        ],
+        plots=_plots(content, with_matrix=classes > _WIDEST_MATRIX),
+        cells=confusion_cells(content.metrics) if classes <= _WIDEST_MATRIX else None,
+        classes=class_rows(content.metrics, content.calibration.decision)[:_MOST_ROWS],
+        training=prose.training_facts(content),
+        turning=prose.turning(content),
+        deciding=prose.deciding(content),
+        covering=prose.covering(content),
+        data=prose.data_facts(content),
+        few_pixels=max(content.recipe.input.width, content.recipe.input.height) <= _FEW_PIXELS,
+        unfolded=_UNFOLDED,
+        most=_MOST_ROWS,
+    )
+
+
+def _plots(content: Content, *, with_matrix: bool) -> dict[str, Markup]:
+    from training.report import figures  # matplotlib takes half a second, and only reports need it
+
+    history, best, turn = content.history, content.best, content.turn
+    plots = {
+        "loss": figures.learning_curve(history, "loss", best, turn),
+        "accuracy": figures.learning_curve(history, "accuracy", best, turn),
+        "before": figures.reliability_diagram(content.before, "before"),
+        "after": figures.reliability_diagram(content.after, "after"),
+        "coverage": figures.coverage_curve(content.acceptance),
+    }
+    if with_matrix:
+        plots["confusion"] = figures.heat_map(np.array(content.metrics.confusion_matrix))
+    return plots
+
+
+def _policy(style: str) -> str:
+    """What the page may do, for the browser to enforce wherever the file is opened: show itself."""
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'"
+
+
+def _percent(share: float, digits: int = 2) -> str:
+    return f"{share:.{digits}%}"
+
+
+def _threshold(value: float) -> str:
+    return f"{value:.3f}" if value <= 1 else "all for review"
