@@ -1,127 +1,125 @@
 """Fitting: epochs over the training split, the best of them chosen by the loss on the validation split.
 
-The loop is ours and Fabric brings device and precision (see ARCHITECTURE.md). Every epoch draws its random numbers
-from a seed of its own, so that an epoch repeated after a kill is the epoch that was lost.
+The loop is ours and Fabric brings device, precision and processes (see ARCHITECTURE.md). Every epoch draws its
+random numbers from seeds of its own, so that an epoch repeated after a kill is the epoch that was lost.
 """
 
 import math
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable
+from typing import cast
 
 import numpy as np
 import torch
 from lightning.fabric import Fabric
-from lightning.fabric.plugins import Precision
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from models.store import Store, default_root
+from training.batches import count_steps, epoch_batches, share
+from training.checkpoint import State, load_last
 from training.config import Recipe
 from training.data.augment import Augment, to_unit
+from training.data.balance import class_weights
 from training.data.dataset import Dataset
+from training.data.mixup import mix
 from training.data.samples import Split
 from training.data.splits import Indices
+from training.device import compiled, make_fabric, part
 from training.errors import Diverged
 from training.network import Network, build_network, measure
+from training.optimizer import build_optimizer, learning_rate_factor
 from training.progress import bar, say
-from training.run import EpochMetrics, Run, load_checkpoint, save_checkpoint, write_lines
+from training.run import EpochMetrics, Run, best_epoch
 from training.seed import generator, seed_everything
-from training.settings import OptimizerSettings, ScheduleSettings
+from training.weights import load_weights
 
 _PREDICT_BATCH = 500
 
 
-@dataclass
-class _State:
-    """What a checkpoint holds, and the way there and back; ``precision`` has the scale of gradients in fp16."""
-
-    network: Network
-    optimizer: torch.optim.Optimizer
-    precision: Precision
-    history: list[EpochMetrics] = field(default_factory=list)
-
-    def save(self, run: Run) -> None:
-        """Write the checkpoints of the epoch just finished; the last first: it can stand in for a best one."""
-        rows = [row.model_dump() for row in self.history]
-        states = {"optimizer": self.optimizer.state_dict(), "precision": self.precision.state_dict()}
-        save_checkpoint(run.last, self._weights() | states | {"history": rows})
-        self._save_best(run)
-        write_lines(run.metrics_log, self.history)
-
-    def load(self, run: Run) -> None:
-        """Go back to the last finished epoch, and write its best checkpoint where a kill came before that."""
-        content = load_checkpoint(run.last)
-        self.network.load_state_dict(content["network"])
-        self.optimizer.load_state_dict(content["optimizer"])
-        if content.get("precision"):
-            self.precision.load_state_dict(content["precision"])
-        self.history = [EpochMetrics.model_validate(row) for row in content["history"]]
-        self._save_best(run)
-        write_lines(run.metrics_log, self.history)
-
-    def _save_best(self, run: Run) -> None:
-        if best_epoch(self.history) is self.history[-1]:
-            save_checkpoint(run.best, self._weights())
-
-    def _weights(self) -> dict[str, Any]:
-        return {"network": self.network.state_dict(), "epoch": len(self.history)}
-
-
-def fit(recipe: Recipe, data: Dataset, run: Run) -> list[EpochMetrics]:
+def fit(
+    recipe: Recipe, data: Dataset, run: Run, on_epoch: Callable[[EpochMetrics], None] | None = None
+) -> list[EpochMetrics]:
     """Train until the recipe's epochs are done or validation no longer improves; goes on where ``run`` stopped.
 
-    Returns the metrics of every epoch; the weights of the best one are in ``run.best``.
+    Returns the metrics of every epoch; the weights of the best one are in ``run.best``. Under torchrun all
+    processes train and the first one writes. ``on_epoch`` hears of each epoch that is done.
     """
-    seed_everything(recipe.seed, "network")
-    network = build_network(recipe, len(data.labels))
-    measure(network, data.pixels, data.splits.train, recipe)
-    fabric = make_fabric(recipe)
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub forgets it
-    state = _State(network, build_optimizer(recipe.optimizer, network), fabric.strategy.precision)
+    fabric = make_fabric(recipe.fit)
+    state = _begin(recipe, data, run, fabric)
     loop = _Loop(recipe, data, fabric, state)
-    if run.last.exists():
-        state.load(run)
-        say(f"going on after epoch {len(state.history)} of {recipe.fit.epochs}")
     while not _is_over(recipe, state):
         state.history.append(loop.epoch(len(state.history)))
-        state.save(run)
-        say(_line(state.history[-1], recipe.fit.epochs))
+        if fabric.is_global_zero:
+            state.save(run)
+            say(_line(state.history[-1], recipe.fit.epochs))
+            if on_epoch is not None:
+                on_epoch(state.history[-1])
+        fabric.barrier()  # nobody is an epoch ahead of what is saved
+    part()
     return state.history
 
 
-def best_epoch(history: Sequence[EpochMetrics]) -> EpochMetrics | None:
-    """The epoch of the least validation loss, the earliest of equals; None before the first."""
-    return min(history, key=lambda row: row.validation_loss, default=None)
+def _begin(recipe: Recipe, data: Dataset, run: Run, fabric: Fabric) -> State:
+    """The state to train from: fresh, with the weights that the recipe starts from, or the one that was saved."""
+    seed_everything(recipe.seed, "network")
+    network = build_network(recipe, len(data.labels))
+    saved = load_last(run)
+    if saved is not None:
+        taken = frozenset(saved["taken"])
+    else:
+        images = measure(network, data.pixels, data.splits.train, recipe)
+        loaded = load_weights(network, recipe.transfer, Store(default_root()), images)
+        taken = frozenset(loaded.names)
+        say(f"begins with {loaded.source}")
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub forgets it
+    network.to(fabric.device)
+    decay = recipe.fit.average
+    averaging = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+    average = AveragedModel(network, multi_avg_fn=averaging, use_buffers=True) if decay else None
+    optimizer = build_optimizer(recipe.optimizer, network, taken, recipe.transfer.rate)
+    state = State(network, optimizer, fabric.strategy.precision, average, taken)
+    if saved is not None:
+        state.load(saved)
+        if fabric.is_global_zero:
+            state.mend(run)
+            say(f"going on after epoch {len(state.history)} of {recipe.fit.epochs}")
+    return state
 
 
 class _Loop:
-    """Trains and validates one epoch at a time; ``model`` and ``optimizer`` are those that Fabric wrapped."""
+    """Trains and validates one epoch at a time; ``_model`` is the network as Fabric wrapped it."""
 
-    def __init__(self, recipe: Recipe, data: Dataset, fabric: Fabric, state: _State) -> None:
+    def __init__(self, recipe: Recipe, data: Dataset, fabric: Fabric, state: State) -> None:
         self._recipe = recipe
         self._data = data
         self._fabric = fabric
-        self._raw_optimizer = state.optimizer
-        self._model, self._optimizer = fabric.setup(state.network, state.optimizer)
-        self._rates = [group["lr"] for group in state.optimizer.param_groups]
+        self._state = state
+        self._optimizer = cast(torch.optim.Optimizer, fabric.setup_optimizers(state.optimizer))
+        # What was saved is the rate of the last step.
+        self._rates = [group["initial_lr"] for group in state.optimizer.param_groups]
+        self._model: nn.Module | None = None
         flipped = generator(recipe.seed, "flip").random(data.count("train")) < 0.5
         self._augment = Augment(recipe.augment, torch.from_numpy(flipped))
-        self._steps = count_steps(data.count("train"), recipe.fit.batch_size)
+        self._targets = data.targets[data.splits.train]
+        self._steps = recipe.fit.steps or count_steps(len(self._targets), recipe.fit.batch_size, fabric.world_size)
+        self._class_weights = self._weigh() if recipe.fit.balance == "weights" else None
 
     def epoch(self, number: int) -> EpochMetrics:
-        """Train on every training image once, in an order of this epoch, then validate."""
+        """Train one epoch in an order of its own, then validate."""
         began = time.monotonic()
-        seed_everything(self._recipe.seed, "epoch", number)
+        # A draw of its own for each process, or all would augment alike.
+        seed_everything(self._recipe.seed, "epoch", number, *self._rank())
         train_loss, train_accuracy = self._train(number)
-        loss, accuracy = self._validate()
+        loss, accuracy = self._fabric.broadcast(self._validate() if self._fabric.is_global_zero else (0.0, 0.0))
         if not (math.isfinite(train_loss) and math.isfinite(loss)):
             reached = f"{train_loss:.3g} in training and {loss:.3g} in validation"
             raise Diverged(f"the loss of epoch {number + 1} is {reached}: try a lower optimizer.learning_rate")
         return EpochMetrics(
             epoch=number + 1,
-            learning_rate=self._raw_optimizer.param_groups[0]["lr"],
+            learning_rate=self._state.optimizer.param_groups[0]["lr"],
             train_loss=train_loss,
             train_accuracy=train_accuracy,
             validation_loss=loss,
@@ -129,31 +127,62 @@ class _Loop:
             seconds=time.monotonic() - began,
         )
 
-    def _train(self, epoch: int) -> tuple[float, float]:
-        self._model.train()
-        loss_sum = torch.zeros((), device=self._fabric.device)
-        correct = torch.zeros((), dtype=torch.int64, device=self._fabric.device)
-        seen = 0
-        total = self._steps * self._recipe.fit.epochs
-        for step, rows in enumerate(bar(self._batches(), f"epoch {epoch + 1}", self._steps)):
-            self._set_rate(learning_rate_factor(self._recipe.schedule, epoch * self._steps + step, total))
-            pixels, targets = self._load("train", rows)
-            logits = self._model(self._augment(pixels, torch.from_numpy(rows), epoch))
-            loss = functional.cross_entropy(logits, targets, label_smoothing=self._recipe.fit.label_smoothing)
-            self._optimizer.zero_grad()
-            self._fabric.backward(loss)
-            self._optimizer.step()
-            loss_sum += loss.detach() * len(targets)
-            correct += (logits.detach().argmax(1) == targets).sum()
-            seen += len(targets)
-        return loss_sum.item() / seen, correct.item() / seen
+    def _rank(self) -> tuple[int, ...]:
+        return (self._fabric.global_rank,) if self._fabric.world_size > 1 else ()
 
-    def _batches(self) -> Iterator[Indices]:
-        """All places in the training split, in batches of one size or of two that differ by one."""
-        yield from np.array_split(torch.randperm(self._data.count("train")).numpy(), self._steps)
+    def _train(self, epoch: int) -> tuple[float, float]:
+        model = self._prepare(epoch)
+        batches = epoch_batches(
+            self._recipe.fit, self._targets, self._recipe.seed, epoch, processes=self._fabric.world_size
+        )
+        total = torch.zeros(3, device=self._fabric.device)  # loss, right ones, images
+        for step, rows in enumerate(bar(batches, f"epoch {epoch + 1}", self._steps)):
+            self._set_rate(epoch * self._steps + step)
+            total += self._step(model, rows, epoch)
+        summed = self._fabric.all_reduce(total, reduce_op="sum")
+        loss, correct, seen = summed.tolist() if isinstance(summed, Tensor) else total.tolist()
+        return loss / seen, correct / seen
+
+    def _step(self, model: nn.Module, batch: Indices, epoch: int) -> Tensor:
+        """One step on this process's share of ``batch``; its loss, right ones and images, summed up."""
+        fabric, chosen = self._fabric, self._recipe
+        rows = share(batch, fabric.global_rank, fabric.world_size)
+        pixels, targets = self._load("train", rows)
+        images = self._augment(pixels, torch.from_numpy(rows), epoch)
+        wanted = targets
+        if chosen.augment.mixup:
+            images, wanted = mix(images, targets, len(self._data.labels), chosen.augment.mixup)
+        logits = model(images)
+        loss = functional.cross_entropy(
+            logits.float(), wanted, self._class_weights, label_smoothing=chosen.fit.label_smoothing, reduction="sum"
+        )
+        self._optimizer.zero_grad()
+        # Fabric takes the mean over processes, whose shares may differ by one image.
+        fabric.backward(loss * fabric.world_size / len(batch))
+        self._optimizer.step()
+        if self._state.average is not None:
+            self._state.average.update_parameters(self._state.network)
+        correct = (logits.detach().argmax(1) == targets).sum()
+        return torch.stack([loss.detach(), correct.float(), torch.full_like(loss, len(rows))])
+
+    def _prepare(self, epoch: int) -> nn.Module:
+        """The network in training, its taken part frozen while that lasts."""
+        state, freeze = self._state, self._recipe.transfer.freeze
+        frozen = state.taken if epoch < freeze else frozenset()
+        if self._model is None or epoch == freeze:  # what a process must send around has changed
+            for name, parameter in state.network.named_parameters():
+                if name in state.taken:
+                    parameter.requires_grad_(name not in frozen)
+            self._model = self._fabric.setup_module(compiled(state.network, self._recipe.fit))
+        self._model.train()
+        for name, module in state.network.named_modules():
+            # The statistics of a frozen batch norm are part of what was taken.
+            if f"{name}.weight" in frozen and isinstance(module, nn.BatchNorm2d):
+                module.eval()
+        return self._model
 
     def _validate(self) -> tuple[float, float]:
-        logits = torch.from_numpy(predict(self._fabric, self._model, self._data, "validation"))
+        logits = torch.from_numpy(predict(self._fabric, self._state.answering, self._data, "validation"))
         targets = torch.from_numpy(self._data.targets[self._data.splits.validation])
         accuracy = (logits.argmax(1) == targets).double().mean().item()
         return functional.cross_entropy(logits, targets).item(), accuracy
@@ -163,70 +192,28 @@ class _Loop:
         pixels, targets = torch.from_numpy(self._data.pixels[chosen]), torch.from_numpy(self._data.targets[chosen])
         return self._fabric.to_device(pixels), self._fabric.to_device(targets)
 
-    def _set_rate(self, factor: float) -> None:
-        for group, rate in zip(self._raw_optimizer.param_groups, self._rates, strict=True):
+    def _weigh(self) -> Tensor:
+        return self._fabric.to_device(torch.from_numpy(class_weights(self._targets, len(self._data.labels))))
+
+    def _set_rate(self, step: int) -> None:
+        factor = learning_rate_factor(self._recipe.schedule, step, self._steps * self._recipe.fit.epochs)
+        for group, rate in zip(self._state.optimizer.param_groups, self._rates, strict=True):
             group["lr"] = rate * factor
 
 
-def count_steps(images: int, batch_size: int) -> int:
-    """How many batches of at most ``batch_size`` an epoch has.
-
-    None is of one image, which would have no statistics for batch norm; batches of 2 become one of 3 instead.
-    """
-    return max(1, min(math.ceil(images / batch_size), images // 2))
-
-
-def predict(fabric: Fabric, model: nn.Module, data: Dataset, split: Split) -> NDArray[np.float32]:
+def predict(fabric: Fabric, network: Network, data: Dataset, split: Split) -> NDArray[np.float32]:
     """Logits float32 ``[N, classes]`` of a whole split, in its order, without augmentation."""
-    model.eval()
+    network.eval()
     rows = data.splits[split]
     logits = []
-    with torch.no_grad():
+    with torch.no_grad(), fabric.autocast():
         for start in range(0, len(rows), _PREDICT_BATCH):
             pixels = torch.from_numpy(data.pixels[rows[start : start + _PREDICT_BATCH]])
-            logits.append(model(to_unit(fabric.to_device(pixels))).float().cpu().numpy())
+            logits.append(network(to_unit(fabric.to_device(pixels))).float().cpu().numpy())
     return np.concatenate(logits)
 
 
-def make_fabric(recipe: Recipe) -> Fabric:
-    """The device to train on: an accelerator where there is one, with mixed precision on CUDA, else the CPU."""
-    if recipe.fit.precision == "float32" or not torch.cuda.is_available():
-        return Fabric(accelerator="auto", devices=1, precision="32-true")
-    halves = torch.cuda.is_bf16_supported(including_emulation=False)
-    return Fabric(accelerator="cuda", devices=1, precision="bf16-mixed" if halves else "16-mixed")
-
-
-def build_optimizer(settings: OptimizerSettings, network: nn.Module) -> torch.optim.Optimizer:
-    """The optimizer of the parameters that are trained; vectors (biases, batch norm) are not decayed."""
-    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [p for p in trained if p.ndim > 1], "weight_decay": settings.weight_decay},
-        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    rate = settings.learning_rate
-    match settings.name:
-        case "sgd":
-            return torch.optim.SGD(groups, lr=rate, momentum=settings.momentum, nesterov=settings.nesterov)
-        case "adam":
-            return torch.optim.Adam(groups, lr=rate)
-        case "adamw":
-            return torch.optim.AdamW(groups, lr=rate)
-
-
-def learning_rate_factor(schedule: ScheduleSettings, step: int, steps: int) -> float:
-    """What the learning rate is multiplied by at ``step`` of ``steps``, counted from 0."""
-    if schedule.name == "constant":
-        return 1.0
-    warm = schedule.warmup * steps
-    if step < warm:
-        return schedule.start + (1 - schedule.start) * step / warm
-    done = (step - warm) / max(1.0, steps - 1 - warm)
-    if schedule.name == "cosine":
-        done = (1 - math.cos(math.pi * min(1.0, done))) / 2
-    return 1 + (schedule.end - 1) * min(1.0, done)
-
-
-def _is_over(recipe: Recipe, state: _State) -> bool:
+def _is_over(recipe: Recipe, state: State) -> bool:
     best = best_epoch(state.history)
     if len(state.history) >= recipe.fit.epochs:
         return True

@@ -37,6 +37,11 @@ class EpochMetrics(Strict):
     seconds: float
 
 
+def best_epoch(history: Sequence[EpochMetrics]) -> EpochMetrics | None:
+    """The epoch of the least validation loss, the earliest of equals; None before the first."""
+    return min(history, key=lambda row: row.validation_loss, default=None)
+
+
 class RunInfo(Strict):
     """``run.json``: what the run was made with and from."""
 

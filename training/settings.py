@@ -95,8 +95,8 @@ class TransferSettings(Strict):
 
     ``weights``: ``imagenet`` are those that torchvision publishes for the architecture; else a file of a state_dict,
     the folder of a run, or the ref of a published version. Layers are taken in their order, from the first on, as long
-    as their shapes fit; the head always begins anew. Taken weights stay as they are for ``freeze`` epochs; from then on they learn at
-    ``rate`` times the rate of the others.
+    as their shapes fit; the head always begins anew. Taken weights stay as they are for ``freeze`` epochs; from then on
+    they learn at ``rate`` times the rate of the others.
     """
 
     weights: str | None = None

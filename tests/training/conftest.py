@@ -5,10 +5,14 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.training.support import tiny_recipe, write_classes
 from training.run import Run
 from training.train import Request, train
+
+# More threads than one wait for each other longer than such small networks compute, most of all beside other work.
+torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -13,10 +13,8 @@ from training.data.dataset import Dataset, load_dataset
 from training.data.folder import FolderSource
 from training.errors import Diverged, RunUnusable
 from training.finish import best_network
-from training.fit import build_optimizer, count_steps, fit, learning_rate_factor
-from training.network import build_network
+from training.fit import fit
 from training.run import EpochMetrics, Run, load_checkpoint, save_checkpoint
-from training.settings import OptimizerSettings, ScheduleSettings
 
 
 @pytest.fixture(scope="module")
@@ -144,32 +142,14 @@ def test_the_scale_of_gradients_goes_on_where_it_was(
     assert load_checkpoint(run.last)["precision"]["scale"] == 64
 
 
-def test_a_checkpoint_without_a_precision_is_still_read(data: Dataset, tmp_path: Path) -> None:
+def test_a_checkpoint_of_an_older_version_is_refused(data: Dataset, tmp_path: Path) -> None:
     run = run_in(tmp_path / "run")
     fit(tiny_recipe(tmp_path, "fit.epochs=1"), data, run)
     content = load_checkpoint(run.last)
-    del content["precision"]
+    del content["trained"]
     save_checkpoint(run.last, content)
-    assert len(fit(tiny_recipe(tmp_path, "fit.epochs=2"), data, run)) == 2
-
-
-@pytest.mark.parametrize(
-    ("images", "batch_size", "steps"),
-    [
-        (1, 2, 1),
-        (2, 2, 1),
-        (3, 2, 1),
-        (64, 64, 1),
-        (65, 64, 2),
-        (127, 64, 2),
-        (128, 64, 2),
-        (7, 3, 3),
-        (48_000, 500, 96),
-    ],
-)
-def test_batches_are_even_and_none_is_of_one_image(images: int, batch_size: int, steps: int) -> None:
-    assert count_steps(images, batch_size) == steps
-    assert images // steps >= min(2, images)
+    with pytest.raises(RunUnusable, match="older version: begin again"):
+        fit(tiny_recipe(tmp_path, "fit.epochs=2"), data, run)
 
 
 def test_every_image_is_trained_on_in_every_epoch(
@@ -185,24 +165,50 @@ def test_every_image_is_trained_on_in_every_epoch(
     assert history[0].learning_rate == pytest.approx(0, abs=1e-9)  # the schedule ends with the last batch
 
 
-def test_vectors_are_not_decayed_and_the_stem_is_not_trained(tmp_path: Path) -> None:
-    network = build_network(tiny_recipe(tmp_path), 3)
-    for name in ("sgd", "adam", "adamw"):
-        optimizer = build_optimizer(OptimizerSettings(name=name, learning_rate=0.1, weight_decay=0.5), network)
-        matrices, vectors = optimizer.param_groups
-        assert (matrices["weight_decay"], vectors["weight_decay"]) == (0.5, 0)
-        assert all(parameter.ndim <= 1 for parameter in vectors["params"])
-        assert len(matrices["params"]) + len(vectors["params"]) == len(list(network.parameters())) - 1
+def test_an_average_of_the_weights_is_what_is_validated_and_kept(data: Dataset, tmp_path: Path) -> None:
+    run = run_in(tmp_path / "run")
+    recipe = tiny_recipe(tmp_path, "fit.epochs=2", "fit.average=0.8")
+    fit(recipe, data, run)
+    saved = load_checkpoint(run.last)
+    name = next(name for name in saved["network"] if name.endswith("weight") and "body.2" in name)
+    assert not torch.equal(saved["network"][name], saved["trained"][name])
+    best = best_network(recipe, data, run)
+    assert torch.equal(best.state_dict()[name], load_checkpoint(run.best)["network"][name])
 
 
-def test_the_learning_rate_rises_and_falls() -> None:
-    one_cycle = ScheduleSettings(name="one-cycle", warmup=0.2, start=0.1, end=0.01)
-    course = [learning_rate_factor(one_cycle, step, 101) for step in range(101)]
-    assert course[0] == pytest.approx(0.1)
-    assert max(course) == pytest.approx(1, abs=0.02)
-    assert course[-1] == pytest.approx(0.01)
-    assert course.index(max(course)) in (20, 21)
-    cosine = ScheduleSettings(name="cosine", warmup=0, end=0)
-    assert learning_rate_factor(cosine, 50, 101) == pytest.approx(0.5)
-    assert learning_rate_factor(ScheduleSettings(name="constant"), 3, 10) == 1
-    assert learning_rate_factor(ScheduleSettings(warmup=0.5), 0, 1) == pytest.approx(0.1)  # a run of one step
+def test_a_resumed_average_is_the_uninterrupted_one(data: Dataset, tmp_path: Path) -> None:
+    recipe = tiny_recipe(tmp_path, "fit.epochs=3", "fit.average=0.8", "augment.mixup=0.2", "fit.balance=weights")
+    whole, cut = run_in(tmp_path / "whole"), run_in(tmp_path / "cut")
+    history = fit(recipe, data, whole)
+    _stop_after_two(recipe, data, cut)
+    assert numbers(fit(recipe, data, cut)) == numbers(history)
+    assert torch.equal(weights(whole), weights(cut))
+
+
+def test_taken_weights_are_frozen_and_then_learn(data: Dataset, tmp_path: Path) -> None:
+    first = run_in(tmp_path / "first")
+    fit(tiny_recipe(tmp_path, "fit.epochs=1"), data, first)
+    before = load_checkpoint(first.best)["network"]
+    transfer = (f"transfer.weights={first.folder}", "transfer.freeze=1", "transfer.rate=0.5")
+    second = run_in(tmp_path / "second")
+    _recipe_of(first, tmp_path)
+    heard: list[int] = []
+    recipe = tiny_recipe(tmp_path, "fit.epochs=2", *transfer)
+    states: list[dict[str, torch.Tensor]] = []
+
+    def note(row: EpochMetrics) -> None:
+        heard.append(row.epoch)
+        states.append(load_checkpoint(second.last)["network"])
+
+    fit(recipe, data, second, on_epoch=note)
+    assert heard == [1, 2]
+    convolutions = [name for name in before if name.endswith("weight") and before[name].ndim == 4]
+    norms = [name for name in before if "running_mean" in name]
+    assert all(torch.equal(states[0][name], before[name]) for name in convolutions + norms)
+    trained = [name for name in convolutions if not name.startswith("body.0.")]  # the stem never learns
+    assert [name for name in trained if torch.equal(states[1][name], before[name])] == []
+
+
+def _recipe_of(run: Run, folder: Path) -> None:
+    """What a run needs besides its weights for another to begin with them."""
+    run.recipe_file.write_text(tiny_recipe(folder).model_dump_json(), encoding="utf-8")

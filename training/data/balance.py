@@ -13,8 +13,9 @@ def class_weights(targets: Indices, classes: int) -> NDArray[np.float32]:
     """
     counts = np.bincount(targets, minlength=classes)
     present = np.count_nonzero(counts)
-    weights = np.divide(len(targets), present * counts, out=np.zeros(classes), where=counts > 0)
-    return weights.astype(np.float32)
+    weights: NDArray[np.float32] = np.zeros(classes, np.float32)
+    np.divide(len(targets), present * counts, out=weights, where=counts > 0, casting="same_kind")
+    return weights
 
 
 def balanced_rows(targets: Indices, count: int, rng: np.random.Generator) -> Indices:

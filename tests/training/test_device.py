@@ -1,0 +1,43 @@
+import pytest
+import torch
+from torch import nn
+
+from training.device import choose_precision, compiled, make_fabric
+from training.settings import FitSettings
+
+
+def settings(**changes: object) -> FitSettings:
+    return FitSettings.model_validate({"epochs": 1, "batch_size": 2} | changes)
+
+
+@pytest.mark.parametrize(
+    ("able", "precision"),
+    [
+        ({"avx512_bf16": True}, "bf16-mixed"),
+        ({"amx_bf16": True}, "bf16-mixed"),
+        ({"avx2": True}, "32-true"),
+        ({}, "32-true"),
+    ],
+)
+def test_mixed_precision_is_for_processors_that_have_it(
+    able: dict[str, bool], precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
+    assert choose_precision(settings()) == precision
+    assert choose_precision(settings(precision="float32")) == "32-true"
+
+
+def test_the_chosen_precision_is_what_computes() -> None:
+    with make_fabric(settings()).autocast():
+        answer = nn.Linear(4, 4)(torch.ones(1, 4))
+    assert answer.dtype == (torch.bfloat16 if choose_precision(settings()) == "bf16-mixed" else torch.float32)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # torch's own, while it imports its compiler
+def test_it_compiles_where_it_is_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = nn.Linear(2, 2)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert compiled(network, settings()) is network
+    assert compiled(network, settings(compile="off")) is network
+    assert type(compiled(network, settings(compile="on"))).__name__ == "OptimizedModule"

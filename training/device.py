@@ -1,0 +1,61 @@
+"""What training runs on: device, processes, precision, and whether it compiles."""
+
+import logging
+import os
+from importlib.util import find_spec
+from typing import Literal
+
+import torch
+from lightning.fabric import Fabric
+from torch import nn
+
+from training.settings import FitSettings
+
+# It tells of each precision that it sets up, to no one in particular.
+logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
+
+Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
+
+
+def make_fabric(settings: FitSettings) -> Fabric:
+    """An accelerator where there is one, else the CPU; under torchrun this process's share of them."""
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    nodes = int(os.environ.get("GROUP_WORLD_SIZE", "1"))
+    strategy = "ddp" if processes * nodes > 1 else "auto"
+    precision = choose_precision(settings)
+    fabric = Fabric(accelerator="auto", devices=processes, num_nodes=nodes, strategy=strategy, precision=precision)
+    fabric.launch()
+    return fabric
+
+
+def part() -> None:
+    """Take leave of the other processes; one that just ended would tear the others' connections."""
+    if torch.distributed.is_initialized():
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()
+
+
+def choose_precision(settings: FitSettings) -> Precision:
+    """Mixed precision where the hardware multiplies in it, unless the recipe wants float32.
+
+    On a Zen 5 processor bfloat16 trains VGG16 1.8 times as fast as float32; where the processor has no such
+    instructions it is emulated, and slower.
+    """
+    if settings.precision == "float32":
+        return "32-true"
+    if torch.cuda.is_available():
+        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
+    able = torch.cpu.get_capabilities()
+    return "bf16-mixed" if able.get("avx512_bf16") or able.get("amx_bf16") else "32-true"
+
+
+def compiled(network: nn.Module, settings: FitSettings) -> nn.Module:
+    """``network``, compiled where the recipe wants it.
+
+    ``auto`` compiles on CUDA, where Triton is there. On the CPU it did not pay: an epoch of CIFAR-10 took 63 s in
+    place of 57 (64, 256 and 256 channels, bfloat16, two cores).
+    """
+    pays = torch.cuda.is_available() and find_spec("triton") is not None
+    if settings.compile == "on" or (settings.compile == "auto" and pays):
+        return torch.compile(network)  # type: ignore[return-value]  # a module for a module
+    return network

@@ -1,0 +1,16 @@
+"""Which of the processes of a training this is, where torchrun starts several; it tells each its rank.
+
+All of them read the data and fit. Only the first writes the folder of the run, and says what happens.
+"""
+
+import os
+
+
+def rank() -> int:
+    """The number of this process, from 0."""
+    return int(os.environ.get("RANK", "0"))
+
+
+def is_first() -> bool:
+    """Whether this is the process that writes; it is where there is but one."""
+    return rank() == 0
