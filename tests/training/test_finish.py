@@ -10,9 +10,10 @@ from tests.training.support import tiny_recipe
 from training.calibrate import calibrate
 from training.data.dataset import Dataset, load_dataset
 from training.data.folder import FolderSource
+from training.device import make_fabric
 from training.export import Served
 from training.finish import best_network, finish
-from training.fit import fit, make_fabric, predict
+from training.fit import fit, predict
 from training.run import Run
 
 
@@ -28,7 +29,7 @@ def test_temperature_and_threshold_are_those_of_float32(
         return Fabric(accelerator="cpu", devices=1, precision="bf16-mixed")
 
     recipe, run = tiny_recipe(tmp_path, "fit.epochs=1"), Run(tmp_path)
-    in_float32 = make_fabric(recipe)
+    in_float32 = make_fabric(recipe.fit.model_copy(update={"precision": "float32"}))
     monkeypatch.setattr("training.fit.make_fabric", mixed)
     monkeypatch.setattr("training.finish.make_fabric", mixed, raising=False)
     fit(recipe, data, run)
