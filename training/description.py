@@ -40,9 +40,9 @@ class Description(Strict):
 def description_table(description: Description) -> Table:
     """One row a layer, totals below."""
     height, width, channels = description.input
-    assumed = " (assumed: --classes tells)" if description.assumed_classes else ""
+    classes = f"{description.classes} classes" + (" (assumed: --classes tells)" if description.assumed_classes else "")
     table = Table(
-        title=f"{escape(description.subject)}: {height} x {width} x {channels} to {description.classes} classes{assumed}",
+        title=f"{escape(description.subject)}: {height} x {width} x {channels} to {classes}",
         caption=_totals(description),
     )
     for heading in ("layer", "kind"):

@@ -35,3 +35,11 @@ def test_what_was_measured_is_saved_with_the_weights(tmp_path: Path) -> None:
     second.load_state_dict(first.state_dict())
     images = torch.rand(2, 3, 16, 16)
     assert torch.equal(first.eval()(images), second.eval()(images))
+
+
+def test_measuring_gives_back_the_images_and_needs_no_stem(tmp_path: Path) -> None:
+    changes = ["input.height=32", "input.width=32", "architecture={name='vgg16', dense=[], pool=1}"]
+    recipe = tiny_recipe(tmp_path, *changes)
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 32, 32, 3), dtype=np.uint8)
+    images = measure(build_network(recipe, 3), pixels, np.array([1, 4]), recipe)
+    assert torch.equal(images, to_unit(torch.from_numpy(pixels[[1, 4]])))
