@@ -11,7 +11,8 @@ WhatsitError
 │   ├── NotFound
 │   │   ├── ModelNotFound
 │   │   ├── VersionNotFound
-│   │   └── AliasNotFound
+│   │   ├── AliasNotFound
+│   │   └── DocumentNotFound
 │   └── Conflict               somebody else changed it first, or it exists already
 ├── BundleError                a version that must not be published or served
 │   ├── InvalidManifest
@@ -72,6 +73,10 @@ class VersionNotFound(NotFound):
 
 class AliasNotFound(NotFound):
     """The model has no such alias."""
+
+
+class DocumentNotFound(NotFound):
+    """The version was published without this document."""
 
 
 class Conflict(RegistryError):

@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from models.errors import WhatsitError
-from service.api import batch, health, models, predict
+from service.api import batch, health, models, predict, report
 from service.errors import ClientLeft, MalformedRequest, Problem, problem_of
 from service.lifespan import build_services, lifespan
 from service.middleware.body_limit import BodyLimit
@@ -30,7 +30,7 @@ def create_app(settings: Settings) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
     app.state.services = build_services(settings, metrics, in_flight)
-    for router in (predict.router, batch.router, models.router, health.router):
+    for router in (predict.router, batch.router, models.router, report.router, health.router):
         app.include_router(router)
     app.add_api_route("/", _docs, include_in_schema=False)
     app.add_exception_handler(WhatsitError, _on_domain_error)

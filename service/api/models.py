@@ -13,8 +13,8 @@ from service.schemas import ModelOut, ModelsOut, Running, VersionDetail, Version
 
 router = APIRouter(prefix="/v1/models", tags=["models"], responses=problems(400, 404, 503))
 
-_Name = Annotated[str, Path(description="The name of a model.", examples=["cifar10"])]
-_Version = Annotated[str, Path(description="A positive integer.", examples=["1"])]
+Name = Annotated[str, Path(description="The name of a model.", examples=["cifar10"])]
+Version = Annotated[str, Path(description="A positive integer.", examples=["1"])]
 
 
 @router.get("")
@@ -24,13 +24,13 @@ def list_models(services: ServicesDep) -> ModelsOut:
 
 
 @router.get("/{name}")
-def show_model(name: _Name, services: ServicesDep) -> ModelOut:
+def show_model(name: Name, services: ServicesDep) -> ModelOut:
     """Show one model: its versions and aliases."""
     return _model(services, check_name(name))
 
 
 @router.get("/{name}/versions/{version}")
-def show_version(name: _Name, version: _Version, services: ServicesDep) -> VersionDetail:
+def show_version(name: Name, version: Version, services: ServicesDep) -> VersionDetail:
     """Show one version: its state here, its aliases, and its manifest with labels, metrics and provenance."""
     number = parse_version(version)
     listed = _version(services, check_name(name), number)

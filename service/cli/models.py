@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from models.aliases import move_alias, rollback
+from models.documents import REPORT
 from models.errors import InvalidManifest, WhatsitError
 from models.manifest import Graph, Manifest, Precision
 from models.opening import prove_version
@@ -59,6 +60,7 @@ def show(ref: _Ref, store: StoreOption = None, as_json: JsonOption = False) -> N
         **_answers(manifest),
         "macro F1": manifest.metrics.macro_f1,
         "commit": manifest.provenance.git_commit,
+        "report": place.bundle(manifest.name, manifest.version) / REPORT if REPORT in manifest.files else None,
     }
     for name, value in facts.items():
         table.add_row(name, _cell(value))

@@ -61,7 +61,7 @@ async def test_each_route_with_every_method(app: App, path: str, allowed: set[st
 
 NOWHERE = [
     *["/nothing", "//", "/v1", "/v1/", "/v1/models/", "/v1/predict/", "/v1//predict", "/health", "/health/live/"],
-    *["/v1/models/tiny/versions", "/v1/models/tiny/versions/1/report", "/v1/models/tiny/versions/1/model.onnx"],
+    *["/v1/models/tiny/versions", "/v1/models/tiny/versions/1/report/", "/v1/models/tiny/versions/1/model.onnx"],
     *["/%00", "/.env", "/v1/models/tiny@1/versions/1/..%2f..%2f"],
 ]
 

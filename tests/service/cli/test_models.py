@@ -60,6 +60,9 @@ def test_an_empty_store(whatsit: Whatsit, tmp_path: Path) -> None:
 def test_show(models: Whatsit, store: Store) -> None:
     facts = dict(rows(models("show", "tiny")))
     assert (facts["model"], facts["version"], facts["labels"]) == ("tiny", "2", "red, green, blue")
+    assert facts["report"].startswith("/")
+    publish_tiny(store.root, "bare", documents={})
+    assert dict(rows(models("show", "bare")))["report"] == "-"
     result = models("show", "tiny@1", "--json")
     assert json.loads(result.out) == store.manifest("tiny", 1).model_dump(mode="json")
 
