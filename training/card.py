@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 
-from models.manifest import ACCEPTS_NOTHING, Decision
+from models.manifest import ACCEPTS_NOTHING, Conformal, Decision, Metrics
 from training.config import Recipe
 from training.data.splits import SplitRecord
+from training.intervals import wilson
 from training.run import Run
 
 _TEMPLATE = """# {title}
@@ -28,57 +29,99 @@ Measured once, on the exported graph, on the {tested:,} images of the test split
 | | |
 | --- | --- |
 | accuracy | {accuracy:.2%} ({correct:,} right) |
+| where it lies at 95 % confidence | {low:.2%} to {high:.2%} |
 | accuracy of the best five | {top5:.2%} |
 | macro F1 | {macro_f1:.4f} |
 | loss | {loss:.4f} nats |
-| expected calibration error | {ece:.4f} |
+| expected calibration error | {ece:.4f}{before} |
 
-| class | precision | recall | F1 | images |
-| --- | --- | --- | --- | --- |
 {classes}
 
 {decision} The temperature is {temperature:.3f}.
+{sets}
 
 ## Limits
 
 The numbers hold for images like those of the data. Photographs from another source, of other sizes or in other
-light, are recognised less well, and how much less is not known before it is measured with `whatsit evaluate`.
+light, are recognised less well, and how much less is not known before it is measured with `whatsit evaluate`. Nor do
+the thresholds and the sets keep their promise there. What the sets promise, they promise of all images together, not of
+each class. One validation split, of {validated:,} images, chose the epoch, the temperature and the thresholds, and
+flatters them a little: by a tenth of a point where it has 2,000 images, by half a point where it has a few hundred.
 """
 
 
 def model_card(name: str, run: Run) -> str:
     """The text of MODEL_CARD.md of a finished run."""
     recipe, record, metrics, calibration = run.recipe(), run.splits(), run.metrics(), run.calibration()
+    low, high = wilson(metrics.correct, metrics.images)
+    before = metrics.uncalibrated_error
     return _TEMPLATE.format(
         title=name,
         description=recipe.description,
         tested=metrics.images,
         accuracy=metrics.accuracy,
         correct=metrics.correct,
+        low=low,
+        high=high,
         top5=metrics.top5_accuracy,
         macro_f1=metrics.macro_f1,
         loss=metrics.loss,
         ece=metrics.expected_calibration_error,
-        classes="\n".join(
-            f"| {_cell(c.label)} | {c.precision:.4f} | {c.recall:.4f} | {c.f1:.4f} | {c.support} |"
-            for c in metrics.per_class
-        ),
+        before="" if before is None else f" ({before:.4f} before calibration)",
+        classes=_classes(metrics, calibration.decision),
         decision=_decision(calibration.decision, recipe.decision.accuracy),
+        sets=_sets(calibration.conformal),
         temperature=calibration.temperature,
+        validated=len(record.keys["validation"]),
         **_data(recipe, record),
     )
 
 
+def _classes(metrics: Metrics, decision: Decision) -> str:
+    """A table with a row for each class, and its threshold where not all have the same."""
+    head = ["class", "precision", "recall", "F1", "images", *(["threshold"] if decision.thresholds else [])]
+    rows = [head, ["---"] * len(head)]
+    for index, entry in enumerate(metrics.per_class):
+        rates = (f"{rate:.4f}" for rate in (entry.precision, entry.recall, entry.f1))
+        rows.append([_cell(entry.label), *rates, str(entry.support)])
+        if decision.thresholds:
+            rows[-1].append(_threshold(decision.threshold_of(index)))
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _threshold(threshold: float) -> str:
+    return "none" if threshold >= ACCEPTS_NOTHING else f"{threshold:.3f}"
+
+
 def _decision(decision: Decision, wanted: float) -> str:
-    if decision.threshold >= ACCEPTS_NOTHING:
+    if not decision.coverage:
         return (
             f"The validation split proves of no score that it is right in {wanted * 100:g} % of the cases, so every "
             "answer is `review`."
         )
+    if not decision.thresholds:
+        return (
+            f"On the validation split, scores of at least {decision.threshold:.3f} are right in "
+            f"{decision.accuracy:.2%} of the cases, and {decision.coverage:.2%} of the images reach them: these "
+            "answers are `accept`, the others `review`."
+        )
     return (
-        f"On the validation split, scores of at least {decision.threshold:.3f} are right in {decision.accuracy:.2%} of "
-        f"the cases, and {decision.coverage:.2%} of the images reach them: these answers are `accept`, the others "
-        "`review`."
+        "An answer is `accept` when its score reaches the threshold of its class, else `review`. On the validation "
+        f"split, accepted answers are right in {decision.accuracy:.2%} of the cases, and {decision.coverage:.2%} of "
+        "the images are accepted. It proves, at 95 % confidence, that the accepted answers together are right in at "
+        f"least {wanted * 100:g} % of the cases, and, each by itself at that confidence, so are those of the classes "
+        f"with a threshold of their own. The others share {_threshold(decision.threshold)}, and of each alone it "
+        "proves nothing."
+    )
+
+
+def _sets(conformal: Conformal | None) -> str:
+    if conformal is None:
+        return "There are no sets of candidates: the validation split is too small for them."
+    return (
+        f"The `candidates` of an answer are the classes scored at least {conformal.threshold:.4f}, and the best one. "
+        f"They are to hold the right class in {conformal.coverage * 100:g} % of the cases; on the test split they do "
+        f"so in {conformal.test_coverage:.2%}, with {conformal.mean_size:.2f} classes on average."
     )
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from models.errors import ImageError, InvalidRef
-from models.manifest import ACCEPTS_NOTHING, Decision
+from models.manifest import ACCEPTS_NOTHING, Conformal, Decision
 from models.opening import open_version
 from models.store import Store
 from tests.support.images import encode
@@ -74,9 +74,22 @@ def test_the_card_has_the_numbers(finished: Run) -> None:
     metrics, card = finished.metrics(), model_card("shapes", finished)
     assert card.startswith("# shapes\n\nStripes and discs\n")
     assert f"| accuracy | {metrics.accuracy:.2%} ({metrics.correct:,} right) |" in card
+    assert metrics.accuracy_interval is not None
+    low, high = metrics.accuracy_interval
+    assert f"| where it lies at 95 % confidence | {low:.2%} to {high:.2%} |" in card
+    error, before = metrics.expected_calibration_error, metrics.uncalibrated_error
+    assert f"| expected calibration error | {error:.4f} ({before:.4f} before calibration) |" in card
     assert "108 for train, 12 for validation, 30 for test" in card
     assert card.count("| 10 |") == 3
     assert "{" not in card
+
+
+def changed(finished: Run, folder: Path, **changes: object) -> Run:
+    """A copy of the run with another calibration."""
+    shutil.copytree(finished.folder, folder / "run")
+    run = Run(folder / "run")
+    write_model(run.calibration_file, run.calibration().model_copy(update=changes))
+    return run
 
 
 @pytest.mark.parametrize(
@@ -87,7 +100,21 @@ def test_the_card_has_the_numbers(finished: Run) -> None:
     ],
 )
 def test_the_card_says_what_is_accepted(finished: Run, tmp_path: Path, decision: Decision, said: str) -> None:
-    shutil.copytree(finished.folder, tmp_path / "run")
-    run = Run(tmp_path / "run")
-    write_model(run.calibration_file, run.calibration().model_copy(update={"decision": decision}))
-    assert said in model_card("shapes", run)
+    assert said in model_card("shapes", changed(finished, tmp_path, decision=decision))
+
+
+def test_the_card_says_what_is_accepted_of_each_class(finished: Run, tmp_path: Path) -> None:
+    own = Decision(threshold=0.7, accuracy=0.97, coverage=0.9, target=0.95, thresholds=(0, 0.7, ACCEPTS_NOTHING))
+    rows = model_card("shapes", changed(finished, tmp_path, decision=own)).splitlines()
+    head = rows.index("| class | precision | recall | F1 | images | threshold |")
+    assert [row.rsplit("| ", 1)[1] for row in rows[head + 2 : head + 5]] == ["0.000 |", "0.700 |", "none |"]
+
+
+def test_the_sets_of_a_run_are_published_and_told(finished: Run, tmp_path: Path) -> None:
+    assert "too small for them" in model_card("shapes", finished)
+    sets = Conformal(coverage=0.95, threshold=0.0123, test_coverage=0.9512, mean_size=1.236)
+    run = changed(finished, tmp_path, conformal=sets)
+    assert publish(run, Store(tmp_path), "shapes", alias=None, golden=None, who="tests").conformal == sets
+    card = model_card("shapes", run)
+    assert "scored at least 0.0123" in card
+    assert "on the test split they do so in 95.12%, with 1.24 classes" in card
