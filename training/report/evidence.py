@@ -91,16 +91,25 @@ def has_evidence(run: Run) -> bool:
 
 def read_evidence(run: Run) -> Evidence:
     """What ``keep`` saved; raises RunUnusable when it did not."""
+    if not has_evidence(run):
+        raise _missing(run)
     return Evidence.model_validate_json(run.read(run.evidence_file))
 
 
 def read_answers(run: Run) -> Answers:
     """What ``keep`` saved; raises RunUnusable when it did not."""
-    try:
-        with np.load(run.answers_file, allow_pickle=False) as file:
-            return Answers(file["probabilities"], file["targets"])
-    except OSError as error:
-        raise RunUnusable(f"{run.folder}: there is no {run.answers_file.name}: the run is not finished") from error
+    if not has_evidence(run):
+        raise _missing(run)
+    with np.load(run.answers_file, allow_pickle=False) as file:
+        return Answers(file["probabilities"], file["targets"])
+
+
+def _missing(run: Run) -> RunUnusable:
+    files = f"{run.answers_file.name} and {run.evidence_file.name}"
+    return RunUnusable(
+        f"{run.folder}: there are no {files}: the run is not finished, or older than them: then `whatsit report "
+        f"{run.folder}` makes them from its data"
+    )
 
 
 def _evidence(data: Dataset, answers: Answers) -> Evidence:
