@@ -55,13 +55,13 @@ def export(served: Served, spec: InputSpec, path: Path) -> None:
         )
     if program is None:
         raise TypeError("torch.onnx.export returned nothing")
-    graph = _without_traces(program.model_proto)
+    graph = without_traces(program.model_proto)
     write_bytes(path, graph)
     classes = int(served(example).shape[1])
     Session(graph).check_signature(spec, classes)
 
 
-def _without_traces(model: onnx.ModelProto) -> bytes:
+def without_traces(model: onnx.ModelProto) -> bytes:
     """Drop what the exporter notes of the code that it traced: stack traces with the paths of this machine."""
     graph = model.graph
     del model.metadata_props[:]

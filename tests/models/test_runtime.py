@@ -210,10 +210,11 @@ class TestWithCudaThatDoesNotStart:
             Session(model.SerializeToString(), "cuda")
 
 
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+@pytest.fixture(params=[True, False])
+def asked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What onnxruntime was asked for, besides the graph."""
-    asked: dict[str, Any] = {}
+    asked: dict[str, Any] = {"vnni": request.param}
+    monkeypatch.setattr("models.runtime.has_vnni", lambda: request.param)
     real = onnxruntime.InferenceSession
 
     def start(graph: bytes, options: onnxruntime.SessionOptions, **more: object) -> object:
@@ -230,6 +231,11 @@ def test_nothing_falls_back_in_silence(asked: dict[str, Any]) -> None:
     assert asked["enable_fallback"] == 0
 
 
+def test_rounding_to_bytes_stays_where_it_was_put(asked: dict[str, Any]) -> None:
+    assert asked["disabled_optimizers"] == ["QDQPropagationTransformer"]
+
+
 def test_bytes_are_multiplied_without_saturating(asked: dict[str, Any]) -> None:
-    """On processors without VNNI a convolution of bytes is wrong without it; elsewhere it changes nothing."""
-    assert asked["options"].get_session_config_entry("session.x64quantprecision") == "1"
+    """On processors without VNNI a convolution of bytes is wrong without the option; with VNNI it is only slower."""
+    option = asked["options"].get_session_config_entry("session.x64quantprecision")
+    assert option == ("0" if asked["vnni"] else "1")
