@@ -9,6 +9,8 @@ from training.calibrate import Calibration
 from training.config import Recipe
 from training.curves import Crossover, crossover
 from training.data.splits import SplitRecord
+from training.describe_network import describe_run
+from training.description import Description
 from training.errors import RunUnusable
 from training.intervals import macro_f1_interval, wilson
 from training.report.evidence import Evidence, read_answers, read_evidence
@@ -30,6 +32,7 @@ class Content:
     recipe: Recipe
     info: RunInfo
     record: SplitRecord
+    network: Description
     history: list[EpochMetrics]
     best: EpochMetrics
     turn: Crossover | None
@@ -68,6 +71,7 @@ def read_content(run: Run, title: str, *, illustrated: bool) -> Content:
         recipe=recipe,
         info=run.info(),
         record=run.splits(),
+        network=describe_run(run),
         history=history,
         best=best,
         turn=crossover(history),

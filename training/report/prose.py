@@ -16,7 +16,8 @@ def training_facts(content: Content) -> Facts:
     ended = "" if len(content.history) == planned else f" of {planned} planned"
     return [
         ("Recipe", info.recipe_name),
-        ("Network", recipe.architecture.name),
+        ("Network", f"{recipe.architecture.name}, {content.network.parameters:,} parameters"),
+        ("Cost", f"{content.network.multiply_adds / 1e6:,.1f} million multiply-adds an image"),
         ("Begins with", f"weights of {recipe.transfer.weights}" if recipe.transfer.weights else "random weights"),
         ("Input", f"{spec.width} x {spec.height} pixels, {spec.colour}, {spec.resize}"),
         ("Data", f"{content.record.source}: {_images(content)}"),
