@@ -31,6 +31,7 @@ def evaluate(subject: Subject, data_path: Path | None) -> Evaluation:
         images = read_images([subject], data_path, Path(cache))
         probabilities, targets = images.answers(subject), images.targets(subject)
     (same,) = images.held_out
+    split = "test" if same else "other"
     if not same:
         say("these images are not the test split of the training; were some of them trained on, the numbers flatter")
     return Evaluation(
@@ -38,5 +39,5 @@ def evaluate(subject: Subject, data_path: Path | None) -> Evaluation:
         data=images.source.name,
         same_test_split=same,
         unreadable=images.unreadable,
-        metrics=score(probabilities, targets, subject.labels, "test" if same else "other"),
+        metrics=score(probabilities, targets, subject.labels, split, subject.temperature),
     )

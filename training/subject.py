@@ -17,7 +17,8 @@ from training.run import Run
 class Subject:
     """A graph to evaluate, with what its training said of itself.
 
-    ``test_sha256`` is the fingerprint of the test split of its training, ``data_path`` where its data was, if known.
+    ``temperature`` is the one in its graph, ``test_sha256`` the fingerprint of the test split of its training,
+    ``data_path`` where its data was, if known.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Subject:
     labels: tuple[str, ...]
     input: InputSpec
     recipe: Recipe
+    temperature: float
     test_sha256: str
     data_path: Path | None
 
@@ -43,8 +45,16 @@ def _of_run(name: str, run: Run) -> Subject:
     run.metrics()  # refuses a run that is not finished
     session = open_session(run.graph)
     session.check_signature(recipe.input, len(record.labels))
-    where = None if path is None else Path(path)
-    return Subject(name, session, record.labels, recipe.input, recipe, record.fingerprints["test"], where)
+    return Subject(
+        name,
+        session,
+        record.labels,
+        recipe.input,
+        recipe,
+        run.calibration().temperature,
+        record.fingerprints["test"],
+        None if path is None else Path(path),
+    )
 
 
 def _of_version(ref: str, store: Store) -> Subject:
@@ -57,6 +67,7 @@ def _of_version(ref: str, store: Store) -> Subject:
         manifest.labels,
         manifest.input,
         parse_recipe(json.dumps(manifest.provenance.recipe)),
+        manifest.provenance.temperature,
         str(manifest.provenance.data.get("sha256", {}).get("test", "")),
         None,
     )

@@ -14,7 +14,9 @@ from training.device import make_fabric
 from training.export import Served
 from training.finish import best_network, finish
 from training.fit import fit, predict
+from training.report.evidence import read_answers
 from training.run import Run
+from training.scores import calibration_error, without_temperature
 
 
 @pytest.fixture
@@ -35,8 +37,12 @@ def test_temperature_and_threshold_are_those_of_float32(
     fit(recipe, data, run)
     finish(recipe, data, run)
     logits = predict(in_float32, best_network(recipe, data, run), data, "validation")
-    expected = calibrate(logits, data.targets[data.splits.validation], recipe.decision)
-    assert run.calibration().model_copy(update={"conformal": None}) == expected
+    expected, answers = calibrate(logits, data.targets[data.splits.validation], recipe.decision), read_answers(run)
+    measured = run.calibration()
+    assert measured == expected.measured(answers.probabilities, answers.targets, recipe.decision)
+    assert measured.conformal is not None
+    plain = without_temperature(answers.probabilities, expected.temperature)
+    assert run.metrics().uncalibrated_error == calibration_error(plain, answers.targets)
 
 
 def test_parity_looks_at_every_class(data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

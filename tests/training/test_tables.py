@@ -26,3 +26,10 @@ def test_of_many_classes_the_worst_confusions_are_shown() -> None:
     rows = rendered(confusion_table(score(answers, targets, labels, "test"))).splitlines()
     shown = [row.split() for row in rows if "class" in row and "│" in row]
     assert [[row[1], row[3], row[5]] for row in shown] == [["class7", "class3", "3"], ["class6", "class5", "1"]]
+
+
+def test_the_accuracy_has_its_interval_and_the_calibration_error_what_it_was() -> None:
+    answers, targets = np.tile(np.array([[0.7, 0.3]], np.float32), (100, 1)), np.repeat([0, 1], [90, 10])
+    shown = rendered(metrics_table(score(answers, targets, ("a", "b"), "test", temperature=2)))
+    assert "90 of 100 right, 90.00% (82.56% to 94.48% at 95 %)" in " ".join(shown.split())
+    assert "error 0.2000, 0.0552 before calibration" in " ".join(shown.split())

@@ -1,0 +1,132 @@
+"""Whether what calibration promises is kept: on the answers of a finished run, and where validation serves twice.
+
+    python -m benchmarks.calibration kept RUN_DIR [--images 2000]
+    python -m benchmarks.calibration reused DIR
+
+``kept`` draws validation splits out of the test split of a run, chooses thresholds and sets on each, and looks at what
+they do on the rest. ``reused`` trains a small network on 6,000 images of the Fashion-MNIST in DIR; then one split
+chooses the epoch and the temperature, and thresholds and sets are chosen on that same split, as training does, or on a
+fresh one.
+"""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from models.postprocess import Probabilities
+from training.calibrate import fit_temperature
+from training.config import load_recipe
+from training.conformal import measure_sets, set_threshold
+from training.data.dataset import load_dataset
+from training.data.sources import open_source
+from training.report.evidence import read_answers
+from training.run import Run
+from training.scores import Targets, softmax
+from training.thresholds import choose_decision
+
+TARGET = COVERAGE = 0.95
+DRAWS = 300
+EPOCHS = 20
+TRAINED = 6000
+
+
+def keeps(chosen: tuple[Probabilities, Targets], fresh: tuple[Probabilities, Targets]) -> tuple[float, ...]:
+    """What thresholds and sets chosen on the one do on the other: the columns of ``show``."""
+    (probabilities, targets), decision = fresh, choose_decision(*chosen, TARGET)
+    classes = probabilities.shape[1]
+    guesses = probabilities.argmax(axis=1)
+    thresholds = np.array([decision.threshold_of(index) for index in range(classes)], np.float32)
+    accepted, right = probabilities.max(axis=1) >= thresholds[guesses], guesses == targets
+    precision = float(right[accepted].mean()) if accepted.any() else 1.0
+    taken = np.bincount(guesses[accepted], minlength=classes)
+    own = (thresholds != np.float32(decision.threshold)) & (taken > 0)
+    shares = np.bincount(guesses[accepted & right], minlength=classes)[own] / taken[own]
+    threshold = set_threshold(*chosen, COVERAGE)
+    if threshold is None:
+        raise SystemExit(f"sets at {COVERAGE:.0%} need more images to be chosen on")
+    sets = measure_sets(*fresh, threshold, COVERAGE)
+    of_labels = float(own.sum()), float((shares < TARGET).sum())
+    return float(accepted.mean()), precision, float(precision < TARGET), *of_labels, sets.test_coverage, sets.mean_size
+
+
+def show(name: str, draws: list[tuple[float, ...]]) -> None:
+    """Means over ``draws``, and what one standard error of the coverage is."""
+    table = np.array(draws)
+    accepted, precision, missed, own, own_missed, coverage, size = table.mean(axis=0)
+    error = table[:, 5].std() / len(table) ** 0.5
+    below = own_missed / own if own else 0.0
+    print(
+        f"{name}: accepted {accepted:.2%}, right of these {precision:.2%}, less than {TARGET:.0%} in {missed:.1%} of "
+        f"the draws; {own:.1f} labels with a threshold of their own, {below:.1%} of them below; sets of {size:.3f} "
+        f"labels hold the right one in {coverage:.2%} (+-{error:.2%})"
+    )
+
+
+def kept(run: Run, images: int) -> None:
+    """Choose on ``images`` of the run's test answers, measure on the others."""
+    answers, random = read_answers(run), np.random.default_rng(0)
+    draws = []
+    for _ in range(DRAWS):
+        chosen, fresh = np.split(random.permutation(len(answers.targets)), [images])
+        parts = [(answers.probabilities[rows], answers.targets[rows]) for rows in (chosen, fresh)]
+        draws.append(keeps(parts[0], parts[1]))
+    show(f"chosen on {images:,} of {len(answers.targets):,} answers", draws)
+
+
+def reused(folder: Path) -> None:
+    """Choose on the split that chose the epoch, and on another."""
+    data = load_dataset(open_source((recipe := load_recipe("fashion-mnist", ())).data, folder), recipe)
+    train = data.splits.train
+    trained, pool = train[:TRAINED], np.concatenate([train[TRAINED : TRAINED + 10_000], data.splits.test])
+    logits = np.stack(list(epochs(data.pixels, data.targets, trained, pool)))
+    targets = data.targets[pool]
+    losses = np.stack([-np.log(softmax(each)[np.arange(len(pool)), targets] + 1e-30) for each in logits])
+    random = np.random.default_rng(0)
+    for images in (200, 500, 2000):
+        draws: dict[str, list[tuple[float, ...]]] = {"reused": [], "fresh": []}
+        for _ in range(DRAWS):
+            first, second, rest = np.split(random.permutation(len(pool)), [images, 2 * images])
+            epoch = int(losses[:, first].mean(axis=1).argmin())
+            probabilities = softmax(logits[epoch], fit_temperature(logits[epoch][first], targets[first]))
+            for name, rows in (("reused", first), ("fresh", second)):
+                draws[name].append(keeps((probabilities[rows], targets[rows]), (probabilities[rest], targets[rest])))
+        for name, each in draws.items():
+            show(f"{images:,} images, {name}", each)
+
+
+def epochs(pixels: np.ndarray, targets: Targets, trained: np.ndarray, pool: np.ndarray) -> Iterator[np.ndarray]:
+    """Logits of ``pool`` after each epoch of a network that soon knows its images by heart."""
+    torch.manual_seed(0)
+    units = torch.from_numpy(pixels).permute(0, 3, 1, 2)
+    network = nn.Sequential(
+        *(nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Flatten(), nn.LazyLinear(128), nn.ReLU(), nn.Linear(128, 10)),
+    )
+    network(units[:1] / 255)
+    optimizer = torch.optim.Adam(network.parameters(), 2e-3)
+    for _ in range(EPOCHS):
+        for rows in torch.from_numpy(trained)[torch.randperm(len(trained))].split(64):
+            loss = functional.cross_entropy(network(units[rows] / 255), torch.from_numpy(targets)[rows])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        with torch.no_grad():
+            yield torch.cat([network(units[rows] / 255) for rows in torch.from_numpy(pool).split(1000)]).numpy()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["kept", "reused"])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--images", type=int, default=2000)
+    given = parser.parse_args()
+    if given.what == "kept":
+        kept(Run(given.folder), given.images)
+    else:
+        reused(given.folder)
