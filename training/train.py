@@ -12,56 +12,87 @@ from training.data.sources import open_source
 from training.errors import RunExists, RunUnusable
 from training.finish import finish
 from training.fit import fit
+from training.lock import sole
+from training.processes import is_first, rank
 from training.progress import say
+from training.recording import recorded
 from training.run import Run, RunInfo, write_model
+from training.tools import Tool
+from training.tracking import check_tools, tracked
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to train: a recipe, on the data at ``data_path`` (None: downloaded), into ``output``."""
+    """What to train: a recipe, on the data at ``data_path`` (None: downloaded), into ``output``.
+
+    ``changes`` are those that ``--set`` made to the recipe, for the records; ``track`` has the tools that are told of
+    every epoch.
+    """
 
     name: str
     recipe: Recipe
     data_path: Path | None
     output: Path
     resume: bool = False
+    changes: tuple[str, ...] = ()
+    track: tuple[Tool, ...] = ()
 
 
 def train(request: Request) -> Run:
-    """Train as asked and return the finished run.
+    """Train as asked and return the run, finished; of several processes the first finishes it.
 
     Raises RunExists when the output holds a run and ``resume`` is not set, RunUnusable when it is set and the run
-    was made by another recipe or other data, and what the steps raise.
+    was made by another recipe or other data, RunBusy when another process trains there, and what the steps raise.
     """
     run = Run(request.output)
-    resumed = _take_up(request, run)
+    if is_first():
+        _take_up(request, run)
     if run.metrics_file.exists():
         say(f"{run.folder} is finished already")
         return run
-    path = request.data_path or resumed
-    data = load_dataset(open_source(request.recipe.data, path), request.recipe, run.cache)
+    if not is_first():
+        fit(request.recipe, _read(request, run), run)
+        return run
+    check_tools(request.track)
+    with sole(run.folder):
+        try:
+            _train(request, run)
+        finally:
+            shutil.rmtree(run.cache, ignore_errors=True)
+    return run
+
+
+def _train(request: Request, run: Run) -> None:
+    data = _read(request, run)
     # Only now: a mistake in --data must not leave a run behind that is in the way of the next try.
     if not run.exists:
         run.begin(request.recipe, _info(request))
     _keep_splits(run, data)
     counts = ", ".join(f"{data.count(split):,} {split}" for split in SPLITS)
     say(f"{data.record.source}: {len(data.labels)} classes; images: {counts}")
-    fit(request.recipe, data, run)
-    finish(request.recipe, data, run)
-    shutil.rmtree(run.cache, ignore_errors=True)
-    return run
+    with recorded(run, request.changes), tracked(request.track, run) as tracker:
+        fit(request.recipe, data, run, on_epoch=tracker.epoch)
+        finish(request.recipe, data, run)
+        tracker.finish(run.metrics(), run)
 
 
-def _take_up(request: Request, run: Run) -> Path | None:
-    """Make sure that the run may begin or go on; returns where the data of one that goes on was."""
+def _read(request: Request, run: Run) -> Dataset:
+    """The data that is asked for, else that of the run which goes on."""
+    known = run.info().data_path if run.exists else None
+    path = request.data_path or (None if known is None else Path(known))
+    return load_dataset(open_source(request.recipe.data, path), request.recipe, run.cache / str(rank()))
+
+
+def _take_up(request: Request, run: Run) -> None:
+    """Make sure that the run may begin or go on."""
     if not run.exists:
-        return None
+        if request.resume:
+            say(f"{run.folder} holds no run to go on with: one begins")
+        return
     if not request.resume:
         raise RunExists(f"{run.folder} holds a run already: go on with --resume, or choose another --output")
     if run.recipe() != request.recipe:
         raise RunUnusable(f"{run.folder} was made by another recipe; resume it with the same one and the same --set")
-    recorded = run.info().data_path
-    return None if recorded is None else Path(recorded)
 
 
 def _info(request: Request) -> RunInfo:

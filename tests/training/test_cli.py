@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,8 @@ from typer.testing import CliRunner
 from tests.training.support import recipe_file
 from training import cli
 from training.cli import options
-from training.errors import InvalidRecipe, TrainingNotInstalled
+from training.config import recipe_names
+from training.errors import InvalidRecipe, RunUnusable, TrainingNotInstalled
 from training.run import Run
 
 app = typer.Typer()
@@ -30,6 +32,11 @@ def test_from_a_folder_to_a_published_version(tmp_path: Path, drawings: Path) ->
     facts = json.loads(out)
     assert (code, facts["run"], len(facts["epochs"])) == (0, str(run), 1)
     assert Run(run).recipe().augment.flip == "random"
+
+    code, out = invoke("runs", "list", "--runs", tmp_path, "--json")
+    (listed,) = json.loads(out)
+    assert (code, listed["state"], listed["changes"]) == (0, "finished", ["augment.flip=random", "fit.epochs=1"])
+    assert listed["facts"]["test_accuracy"] == facts["test"]["accuracy"]
 
     code, out = invoke("publish", run, "--name", "shapes", "--alias", "production", "--store", store, "--json")
     published = json.loads(out)
@@ -75,15 +82,27 @@ def test_describe_shows_a_table_or_json(tmp_path: Path) -> None:
     assert found["parameters"] == sum(row["parameters"] for row in found["layers"])
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "compare", "describe", "publish"])
+@pytest.mark.parametrize(
+    "command", ["train", "evaluate", "compare", "describe", "publish", "recipes", "runs list", "runs show"]
+)
 def test_help_has_an_example(command: str) -> None:
-    code, out = invoke(command, "--help")
+    code, out = invoke(*command.split(), "--help")
     assert code == 0
     assert f"Example: whatsit {command} " in " ".join(out.split())
 
 
 @pytest.mark.parametrize(
-    "arguments", [["train"], ["train", "cifar10", "--epochs", "0"], ["publish", "runs/x"], ["evaluate", "a", "b"]]
+    "arguments",
+    [
+        ["train"],
+        ["train", "cifar10", "--epochs", "0"],
+        ["train", "cifar10", "--track", "paper"],
+        ["publish", "runs/x"],
+        ["evaluate", "a", "b"],
+        ["compare", "a"],
+        ["runs", "list", "--sort", "luck"],
+        ["runs", "show"],
+    ],
 )
 def test_wrong_usage_is_exit_code_2(arguments: list[str]) -> None:
     assert invoke(*arguments)[0] == 2
@@ -99,6 +118,47 @@ def test_what_fails_is_a_named_error_that_the_command_line_turns_into_one_line(t
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_runs_are_listed_sorted_and_shown(finished: Run, tmp_path: Path) -> None:
+    for name, correct in (("good", 29), ("bad", 3), ("middling", 15)):
+        run = Run(shutil.copytree(finished.folder, tmp_path / name))
+        metrics = run.metrics().model_copy(update={"correct": correct, "accuracy": correct / 30})
+        run.metrics_file.write_text(metrics.model_dump_json())
+
+    def names(*arguments: str) -> list[str]:
+        code, out = invoke("runs", "list", "--runs", tmp_path, "--json", *arguments)
+        assert code == 0
+        return [entry["facts"]["run"] for entry in json.loads(out)]
+
+    assert names("--sort", "accuracy") == ["good", "middling", "bad"]
+    assert names("--sort", "name") == ["bad", "good", "middling"]
+    assert names("--recipe", "tiny", "--recipe", "other") == []
+    assert len(names("--recipe", "tiny")) == 3
+
+    code, out = invoke("runs", "list", "--runs", tmp_path)
+    assert code == 0
+    assert "96.67%" in out
+    assert "finished" in out
+    code, out = invoke("runs", "show", tmp_path / "bad")
+    assert code == 0
+    assert "10.00%" in out
+    assert finished.splits().fingerprint[:30] in out
+    code, out = invoke("runs", "show", tmp_path / "good", "--json")
+    assert (code, json.loads(out)["records"]) == (0, [])
+    with pytest.raises(RunUnusable, match="is not a folder: say where"):
+        invoke("runs", "list", "--runs", tmp_path / "nowhere")
+
+
+def test_recipes_are_listed() -> None:
+    code, out = invoke("recipes", "--json")
+    found = {row["name"]: row for row in json.loads(out)}
+    assert (code, sorted(found)) == (0, recipe_names())
+    assert found["cifar10"]["download"] == "cifar10"
+    assert all(row["description"] for row in found.values())
+    code, out = invoke("recipes")
+    assert code == 0
+    assert all(name in out for name in found)
+
+
 def test_without_torch_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(options, "find_spec", lambda name: None if name == "torch" else object())
     with pytest.raises(TrainingNotInstalled, match=r"training needs torch: pip install '\.\[training\]'"):
@@ -111,7 +171,7 @@ def test_help_needs_no_torch() -> None:
 
 
 def test_an_interruption_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, drawings: Path) -> None:
-    def interrupted(*_: object) -> None:
+    def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("training.train.fit", interrupted)

@@ -3,15 +3,19 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.training.support import tiny_recipe, write_classes
+from training.config import Recipe
 from training.data import dataset
-from training.errors import InvalidData, RunExists, RunUnusable
+from training.data.dataset import Dataset
+from training.errors import InvalidData, RunBusy, RunExists, RunUnusable
 from training.fit import fit
-from training.run import Run
+from training.lock import sole
+from training.run import EpochMetrics, Run
 from training.train import Request, train
 
 
@@ -33,7 +37,12 @@ def test_the_pixels_of_a_large_set_go_when_the_run_is_finished(
 ) -> None:
     monkeypatch.setattr(dataset, "_IN_MEMORY_BYTES", 1000)
     made: list[bool] = []
-    monkeypatch.setattr("training.train.fit", lambda *arguments: made.append(run.cache.exists()) or fit(*arguments))
+
+    def watched(recipe: Recipe, data: Dataset, run: Run, on_epoch: Callable[[EpochMetrics], None]) -> None:
+        made.append(run.cache.exists())
+        fit(recipe, data, run, on_epoch)
+
+    monkeypatch.setattr("training.train.fit", watched)
     run = Run(tmp_path / "run")
     train(Request("tiny", tiny_recipe(tmp_path, "fit.epochs=1"), drawings, run.folder))
     assert made == [True]
@@ -50,6 +59,19 @@ def test_a_mistake_in_the_data_leaves_nothing_in_the_way(tmp_path: Path) -> None
     with pytest.raises(InvalidData):
         train(Request("tiny", recipe, tmp_path / "nowhere", tmp_path / "run"))
     assert not (tmp_path / "run").exists()
+    assert not (tmp_path / "runs.jsonl").exists()
+
+
+def test_one_folder_is_trained_in_by_one_process_at_a_time(finished: Run, drawings: Path, tmp_path: Path) -> None:
+    with sole(tmp_path / "run"), pytest.raises(RunBusy, match="another process is training in"):
+        train(Request("tiny", finished.recipe(), drawings, tmp_path / "run"))
+
+
+def test_going_on_with_nothing_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    request = Request("tiny", tiny_recipe(tmp_path), tmp_path / "nowhere", tmp_path / "run", resume=True)
+    with pytest.raises(InvalidData):
+        train(request)
+    assert "holds no run to go on with: one begins" in capsys.readouterr().err
 
 
 def test_resuming_a_finished_run_changes_nothing(
@@ -87,7 +109,7 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_end(tmp_path: Path, drawing
     arguments = ["train", str(tmp_path / "tiny.toml"), "--data", str(drawings), "--output", str(cut.folder)]
     arguments += [part for change in changes for part in ("--set", change)]
     command = [sys.executable, "-c", "from service.cli.main import main; main()", *arguments]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": "2"}) as process:
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": "1"}) as process:
         deadline = time.monotonic() + 60
         while not (cut.metrics_log.exists() and len(cut.history()) >= 2):
             assert process.poll() is None, "it ended by itself"

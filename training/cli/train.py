@@ -6,42 +6,50 @@ from typing import Annotated
 import typer
 
 from training.cli.options import Changes, Data, Json, print_json, require_torch
+from training.tools import Tool, require_installed
 
 _INTERRUPTED = 130  # as shells count it: 128 and the signal
 
 _Epochs = Annotated[int | None, typer.Option(min=1, help="Epochs, in place of the recipe's.")]
+_Track = Annotated[list[Tool] | None, typer.Option(help="Show every epoch in this tool too; repeatable.")]
 _Output = Annotated[Path | None, typer.Option(help="Folder of the run; runs/RECIPE by default.")]
 
 
-def train(
-    recipe: Annotated[str, typer.Argument(help="The name of a recipe, or a TOML file of your own.")],
+def train(  # noqa: PLR0913, PLR0917 - one for each option
+    recipe: Annotated[str, typer.Argument(help="One that `whatsit recipes` lists, or a TOML file of your own.")],
     data: Data = None,
     epochs: _Epochs = None,
     changes: Changes = None,
     output: _Output = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run in the folder stopped.")] = False,
+    track: _Track = None,
     as_json: Json = False,
 ) -> None:
     """Train a model: from images to an exported graph that is calibrated, proved and measured.
 
-    Recipes that come with it: cifar10, cifar10-tutorial, fashion-mnist, and folder for class folders of your own.
+    The recipe `folder` is for class folders of your own; `whatsit recipes` lists all that come with it.
 
     Example: whatsit train folder --data my-images --epochs 20 --set optimizer.learning_rate=0.001
     """
     require_torch()
+    require_installed(track or ())
     from training.config import load_recipe
 
     chosen = load_recipe(recipe, changes or (), epochs)  # before torch is imported: a mistake is told at once
+    from training.processes import is_first
     from training.tables import metrics_table, show
     from training.train import Request, train
 
     name = Path(recipe).stem
     folder = output or Path("runs") / name
+    said = (*(changes or ()), *([] if epochs is None else [f"fit.epochs={epochs}"]))
     try:
-        run = train(Request(name, chosen, data, folder, resume))
+        run = train(Request(name, chosen, data, folder, resume, said, tuple(track or ())))
     except KeyboardInterrupt:
         typer.echo(f"stopped; the same command with --resume goes on after the last whole epoch of {folder}", err=True)
         raise typer.Exit(_INTERRUPTED) from None
+    if not is_first():
+        return
     if as_json:
         facts = {"run": str(run.folder), "epochs": [row.model_dump() for row in run.history()]}
         print_json(facts | {"test": run.metrics().model_dump(mode="json")})

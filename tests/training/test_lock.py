@@ -1,0 +1,48 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from training.errors import RunBusy
+from training.lock import is_busy, sole
+
+
+def test_there_is_one_at_a_time(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    assert not is_busy(folder)
+    with sole(folder):
+        (folder / "recipe.json").write_text("{}")
+        assert is_busy(folder)
+        with pytest.raises(RunBusy, match="another process is training in"), sole(folder):
+            pass
+    assert not is_busy(folder)
+    with sole(folder):
+        assert is_busy(folder)
+
+
+def test_a_folder_that_stays_empty_goes(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no data"), sole(tmp_path / "run"):
+        raise ValueError("no data")
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_was_there_stays(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with sole(tmp_path):
+        pass
+    assert (tmp_path / "notes.txt").exists()
+
+
+def test_a_process_that_dies_frees_the_folder(tmp_path: Path) -> None:
+    code = f"""
+import os
+from pathlib import Path
+from training.lock import is_busy, sole
+with sole(Path({str(tmp_path)!r})):
+    assert is_busy(Path({str(tmp_path)!r}))
+    os._exit(7)
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 7
+    assert (tmp_path / ".lock").exists()
+    assert not is_busy(tmp_path)

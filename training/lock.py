@@ -1,0 +1,44 @@
+"""Who works in the folder of a run: one process at a time, and whether there is one."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from training.errors import RunBusy
+
+_LOCK = ".lock"
+
+
+@contextmanager
+def sole(folder: Path) -> Iterator[None]:
+    """Hold the only right to work in ``folder``, which is made; a process that dies frees it.
+
+    Raises RunBusy when another process has it. A folder that stays empty is taken away again.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / _LOCK
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RunBusy(f"another process is training in {folder}") from error
+        try:
+            yield
+        finally:
+            if [entry.name for entry in folder.iterdir()] == [_LOCK]:
+                path.unlink()
+                with suppress(OSError):  # someone has put something there
+                    folder.rmdir()
+
+
+def is_busy(folder: Path) -> bool:
+    """Whether a process of this machine works in ``folder``."""
+    try:
+        with (folder / _LOCK).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
