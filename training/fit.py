@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from models.store import Store, default_root
+from models.store import Store
 from training.batches import count_steps, epoch_batches, share
 from training.checkpoint import State, load_last
 from training.config import Recipe
@@ -40,15 +40,20 @@ _PREDICT_BATCH = 500
 
 
 def fit(
-    recipe: Recipe, data: Dataset, run: Run, on_epoch: Callable[[EpochMetrics], None] | None = None
+    recipe: Recipe,
+    data: Dataset,
+    run: Run,
+    on_epoch: Callable[[EpochMetrics], None] | None = None,
+    store: Store | None = None,
 ) -> list[EpochMetrics]:
     """Train until the recipe's epochs are done or validation no longer improves; goes on where ``run`` stopped.
 
     Returns the metrics of every epoch; the weights of the best one are in ``run.best``. Under torchrun all
-    processes train and the first one writes. ``on_epoch`` hears of each epoch that is done.
+    processes train and the first one writes. ``on_epoch`` hears of each epoch that is done; ``store`` holds the
+    versions that ``transfer.weights`` may name.
     """
     fabric = make_fabric(recipe.fit)
-    state = _begin(recipe, data, run, fabric)
+    state = _begin(recipe, data, run, fabric, store)
     loop = _Loop(recipe, data, fabric, state)
     while not _is_over(recipe, state):
         state.history.append(loop.epoch(len(state.history)))
@@ -62,7 +67,7 @@ def fit(
     return state.history
 
 
-def _begin(recipe: Recipe, data: Dataset, run: Run, fabric: Fabric) -> State:
+def _begin(recipe: Recipe, data: Dataset, run: Run, fabric: Fabric, store: Store | None) -> State:
     """The state to train from: fresh, with the weights that the recipe starts from, or the one that was saved."""
     seed_everything(recipe.seed, "network")
     network = build_network(recipe, len(data.labels))
@@ -71,7 +76,7 @@ def _begin(recipe: Recipe, data: Dataset, run: Run, fabric: Fabric) -> State:
         taken = frozenset(saved["taken"])
     else:
         images = measure(network, data.pixels, data.splits.train, recipe)
-        loaded = load_weights(network, recipe.transfer, Store(default_root()), images)
+        loaded = load_weights(network, recipe.transfer, store, images)
         taken = frozenset(loaded.names)
         say(f"begins with {loaded.source}")
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub forgets it

@@ -4,6 +4,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from models.store import Store
 from training import environment
 from training.config import Recipe
 from training.data.dataset import Dataset, load_dataset
@@ -16,9 +17,11 @@ from training.lock import sole
 from training.processes import is_first, rank
 from training.progress import say
 from training.recording import recorded
+from training.report.write import write_report
 from training.run import Run, RunInfo, write_model
 from training.tools import Tool
 from training.tracking import check_tools, tracked
+from training.weights import check_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,7 @@ class Request:
     """What to train: a recipe, on the data at ``data_path`` (None: downloaded), into ``output``.
 
     ``changes`` are those that ``--set`` made to the recipe, for the records; ``track`` has the tools that are told of
-    every epoch.
+    every epoch; ``store`` holds the versions whose weights the recipe may begin with.
     """
 
     name: str
@@ -36,6 +39,7 @@ class Request:
     resume: bool = False
     changes: tuple[str, ...] = ()
     track: tuple[Tool, ...] = ()
+    store: Store | None = None
 
 
 def train(request: Request) -> Run:
@@ -51,7 +55,7 @@ def train(request: Request) -> Run:
         say(f"{run.folder} is finished already")
         return run
     if not is_first():
-        fit(request.recipe, _read(request, run), run)
+        fit(request.recipe, _read(request, run), run, store=request.store)
         return run
     check_tools(request.track)
     with sole(run.folder):
@@ -63,6 +67,8 @@ def train(request: Request) -> Run:
 
 
 def _train(request: Request, run: Run) -> None:
+    if not run.last.exists():
+        check_weights(request.recipe, request.store)  # told at once, not after all images are read
     data = _read(request, run)
     # Only now: a mistake in --data must not leave a run behind that is in the way of the next try.
     if not run.exists:
@@ -71,8 +77,9 @@ def _train(request: Request, run: Run) -> None:
     counts = ", ".join(f"{data.count(split):,} {split}" for split in SPLITS)
     say(f"{data.record.source}: {len(data.labels)} classes; images: {counts}")
     with recorded(run, request.changes), tracked(request.track, run) as tracker:
-        fit(request.recipe, data, run, on_epoch=tracker.epoch)
+        fit(request.recipe, data, run, tracker.epoch, request.store)
         finish(request.recipe, data, run)
+        say(f"report: {write_report(run)}")
         tracker.finish(run.metrics(), run)
 
 

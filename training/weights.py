@@ -13,9 +13,10 @@ from torch import Tensor, nn
 
 from models.store import Store
 from training.architectures.vgg16 import Vgg16
+from training.config import Recipe
 from training.errors import InvalidRecipe, WeightsUnusable
 from training.layers import Layer, Place, places
-from training.network import Network
+from training.network import Network, build_network
 from training.origins import Origin, find_origin, published
 from training.progress import say
 from training.settings import TransferSettings
@@ -56,6 +57,12 @@ def load_weights(
     if folded and images is not None:
         settle(network, folded, images[:: math.ceil(len(images) / _SETTLING_IMAGES)])
     return Taken(tuple(name for place in filled for name in place.learning()), origin.name)
+
+
+def check_weights(recipe: Recipe, store: Store | None) -> None:
+    """Raise what load_weights would where the source that a recipe names is not there, before any work is done."""
+    if recipe.transfer.weights is not None:
+        _find(build_network(recipe, classes=2), recipe.transfer.weights, store)
 
 
 def settle(network: Network, norms: Sequence[nn.BatchNorm2d], images: Tensor) -> None:

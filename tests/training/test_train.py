@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from models.errors import WhatsitError
+from models.store import Store
 from tests.training.support import tiny_recipe, write_classes
 from training.config import Recipe
 from training.data import dataset
@@ -15,6 +17,7 @@ from training.data.dataset import Dataset
 from training.errors import InvalidData, RunBusy, RunExists, RunUnusable
 from training.fit import fit
 from training.lock import sole
+from training.release import publish
 from training.run import EpochMetrics, Run
 from training.train import Request, train
 
@@ -121,3 +124,21 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_end(tmp_path: Path, drawing
     train(Request("tiny", recipe, None, cut.folder, resume=True))  # the run knows where its data is
     assert numbers(cut) == numbers(whole)
     assert cut.metrics() == whole.metrics()
+
+
+@pytest.mark.parametrize("name", ["nowhere@3", "no/such/file.pth"])
+def test_weights_that_are_not_there_are_told_before_anything_is_read(name: str, drawings: Path, tmp_path: Path) -> None:
+    recipe = tiny_recipe(tmp_path, f"transfer.weights={name}")
+    (tmp_path / "store").mkdir()
+    output = tmp_path / "run"
+    with pytest.raises(WhatsitError, match=name.partition("@")[0]):
+        train(Request("tiny", recipe, drawings, output, store=Store(tmp_path / "store")))
+    assert not output.exists()
+
+
+def test_a_version_of_the_store_gives_its_weights(finished: Run, drawings: Path, tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    publish(finished, store, "shapes", alias=None, golden=None, who="tests")
+    recipe = tiny_recipe(tmp_path, "fit.epochs=1", "transfer.weights=shapes@1", "transfer.freeze=1")
+    run = train(Request("tiny", recipe, drawings, tmp_path / "run", store=store))
+    assert run.history()[0].train_accuracy > 0.9  # the head alone had to learn

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from training.cli.options import Changes, Data, Json, print_json, require_torch
+from models.store import Store, default_root
+from training.cli.options import Changes, Data, Json, StorePath, print_json, require_torch
 from training.tools import Tool, require_installed
 
 _INTERRUPTED = 130  # as shells count it: 128 and the signal
@@ -23,6 +24,7 @@ def train(  # noqa: PLR0913, PLR0917 - one for each option
     output: _Output = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run in the folder stopped.")] = False,
     track: _Track = None,
+    store: StorePath = None,
     as_json: Json = False,
 ) -> None:
     """Train a model: from images to an exported graph that is calibrated, proved and measured.
@@ -42,9 +44,10 @@ def train(  # noqa: PLR0913, PLR0917 - one for each option
 
     name = Path(recipe).stem
     folder = output or Path("runs") / name
+    place = Store(store or default_root())
     said = (*(changes or ()), *([] if epochs is None else [f"fit.epochs={epochs}"]))
     try:
-        run = train(Request(name, chosen, data, folder, resume, said, tuple(track or ())))
+        run = train(Request(name, chosen, data, folder, resume, said, tuple(track or ()), place))
     except KeyboardInterrupt:
         typer.echo(f"stopped; the same command with --resume goes on after the last whole epoch of {folder}", err=True)
         raise typer.Exit(_INTERRUPTED) from None
