@@ -16,6 +16,7 @@ from models.preprocess import Pixels, load_pixels
 from training.config import Recipe
 from training.data.samples import SPLITS, Source, Split
 from training.data.splits import SplitRecord, Splits, fingerprint, make_splits
+from training.errors import InvalidData
 from training.progress import bar, say
 
 # Beyond this the pixels are kept in a file that the operating system pages in and out.
@@ -61,6 +62,7 @@ def load_dataset(source: Source, recipe: Recipe, cache: Path | None = None) -> D
     Raises InvalidData when too little is left to learn from. Unreadable files are named, skipped and counted.
     """
     decoded = decode(source, range(len(source.samples)), recipe.input, cache)
+    _refuse_scarce(source, decoded)
     splits = make_splits(source.samples, decoded.digests, recipe.data, recipe.seed)
     for split, count in splits.duplicates.items():
         if count:
@@ -90,6 +92,21 @@ def decode(source: Source, rows: Sequence[int], spec: InputSpec, cache: Path | N
     reasons = {source.samples[rows[place]].key: errors[place] for place in sorted(errors)}
     _tell_skipped(reasons)
     return Decoded(pixels, digests, tuple(reasons))
+
+
+def _refuse_scarce(source: Source, decoded: Decoded) -> None:
+    """Name the classes that have not one image for each split that is drawn from them, before any is drawn."""
+    given = {sample.split for sample in source.samples}
+    least = 1 + len({"validation", "test"} - given)
+    learnt: dict[int, set[bytes]] = {index: set() for index in range(len(source.labels))}
+    for sample, digest in zip(source.samples, decoded.digests, strict=True):
+        if digest is not None and sample.split in {"train", None}:
+            learnt[sample.label].add(digest)
+    scarce = [f"{source.labels[index]!r} ({len(found)})" for index, found in learnt.items() if len(found) < least]
+    if scarce and given & {"train", None}:  # else splitting says that there is nothing to train on at all
+        raise InvalidData(
+            f"too few images to learn from in {', '.join(scarce)}: {least} that differ and can be read are the least"
+        )
 
 
 def _tell_skipped(reasons: dict[str, str]) -> None:

@@ -80,6 +80,21 @@ def test_the_fingerprint_follows_the_content(tmp_path: Path) -> None:
     assert load_dataset(FolderSource(tmp_path / "data"), recipe).record.fingerprint != before.fingerprint
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_class_of_hardly_any_images_is_named(tmp_path: Path, count: int) -> None:
+    write_classes(tmp_path, 6, classes=["across", "down"])
+    write_classes(tmp_path, count, classes=["disc"])
+    shutil.copy(tmp_path / "disc/000.png", tmp_path / "disc/again.png")
+    with pytest.raises(InvalidData, match=rf"too few images to learn from in 'disc' \({count}\): 3 that differ"):
+        load_dataset(FolderSource(tmp_path), tiny_recipe(tmp_path))
+
+
+def test_one_image_a_class_is_enough_where_the_other_splits_are_given(tmp_path: Path) -> None:
+    for number, split in enumerate(("train", "val", "test")):
+        write_classes(tmp_path / "data" / split, 1, first=number)
+    assert load_dataset(FolderSource(tmp_path / "data"), tiny_recipe(tmp_path)).count("train") == 3
+
+
 def test_files_that_cannot_be_read_at_all_leave_nothing(tmp_path: Path) -> None:
     for label in ("a", "b"):
         (tmp_path / "data" / label).mkdir(parents=True)
