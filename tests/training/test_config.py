@@ -10,7 +10,7 @@ from training.errors import InvalidRecipe
 
 def test_every_recipe_of_the_project_is_valid() -> None:
     names = recipe_names()
-    assert {"cifar10", "cifar10-tutorial", "fashion-mnist", "folder"} <= set(names)
+    assert {"cifar10", "cifar10-vgg16", "fashion-mnist", "folder", "letters"} <= set(names)
     for name in names:
         assert load_recipe(name).description, name
 
