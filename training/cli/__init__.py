@@ -11,11 +11,12 @@ from training.cli.describe import describe
 from training.cli.evaluate import evaluate
 from training.cli.publish import publish
 from training.cli.recipes import recipes
+from training.cli.report import report
 from training.cli.train import train
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of training to ``app``."""
-    for command in (train, evaluate, compare, describe, publish, recipes):
+    for command in (train, evaluate, compare, describe, report, publish, recipes):
         app.command(command.__name__)(command)
     app.add_typer(runs.app, name="runs")

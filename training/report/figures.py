@@ -38,7 +38,7 @@ def learning_curve(
     def draw(axes: Axes) -> None:
         axes.plot(epochs, train, color=TRAIN, linestyle="--", marker=marker, markersize=3, label="training")
         axes.plot(epochs, validation, color=VALIDATION, marker=marker, markersize=3, label="validation")
-        axes.axvline(best.epoch, color=INK, linewidth=1.2, linestyle=":", label=f"best epoch, {best.epoch}")
+        axes.axvline(best.epoch, color=INK, linewidth=1.6, linestyle=":", zorder=3, label=f"best epoch, {best.epoch}")
         if turn:
             axes.axvspan(turn.epoch, epochs[-1], color=WRONG, alpha=0.12, linewidth=0, label="overfitting")
             axes.axvline(turn.epoch, color=WRONG, linewidth=1.2, label=f"crossover, {turn.epoch}")
@@ -99,10 +99,10 @@ def coverage_curve(acceptance: Acceptance) -> Markup:
 def heat_map(matrix: Targets) -> Markup:
     """The confusion matrix ``[true, predicted]`` of many classes; each row is its class' share of answers."""
     shares = _shrink(matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1))
-    # The root lets a confusion of one in a hundred be seen beside the diagonal.
+    # The root and the floor let a confusion of one in a hundred be seen beside the diagonal.
     image = np.zeros((*shares.shape, 4), np.uint8)
     image[:, :, :3] = np.where(np.eye(len(shares), dtype=bool)[:, :, None], _RIGHT_CELL, _WRONG_CELL)
-    image[:, :, 3] = np.rint(255 * np.sqrt(np.minimum(shares, 1)))
+    image[:, :, 3] = np.where(shares > 0, np.rint(75 + 180 * np.sqrt(np.minimum(shares, 1))), 0)
 
     def draw(axes: Axes) -> None:
         side = len(matrix)

@@ -61,14 +61,19 @@ def plot(name: str, told: str, draw: Callable[[Axes], None], height: int = _HEIG
     buffer = io.BytesIO()
     with style.context(["default", _STYLE | {"svg.hashsalt": name}]):
         figure = Figure(figsize=(_WIDTH / 72, height / 72))
-        axes = figure.add_axes(
-            (_LEFT / _WIDTH, _BELOW / height, 1 - (_LEFT + _RIGHT) / _WIDTH, 1 - (_BELOW + _ABOVE) / height)
-        )
+        axes = figure.add_axes(_place(height, _ABOVE))
         draw(axes)
         if axes.get_legend_handles_labels()[0]:
             figure.legend(loc="upper left", ncols=3, columnspacing=1, handlelength=1.6, borderaxespad=0)
+        else:
+            axes.set_position(_place(height, _RIGHT))
         figure.savefig(buffer, format="svg", transparent=True, metadata=_NO_METADATA)
     return _inline(buffer.getvalue(), told)
+
+
+def _place(height: int, above: int) -> tuple[float, float, float, float]:
+    """Left, bottom, width and height of the axes, as shares of the figure."""
+    return _LEFT / _WIDTH, _BELOW / height, 1 - (_LEFT + _RIGHT) / _WIDTH, 1 - (_BELOW + above) / height
 
 
 def _inline(svg: bytes, told: str) -> Markup:

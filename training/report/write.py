@@ -13,8 +13,8 @@ from training.report.content import Content, read_content
 from training.report.rows import class_rows, confusion_cells
 from training.run import Run, write_text
 
-# Beyond these a table is folded, and beyond those cut; a matrix becomes a heat map.
-_UNFOLDED, _MOST_ROWS, _WIDEST_MATRIX = 30, 500, 30
+# Of more classes a table is folded up to the weakest ones, and cut at last; a matrix becomes a heat map.
+_UNFOLDED, _WEAKEST, _MOST_ROWS, _WIDEST_MATRIX = 30, 10, 500, 30
 _FEW_PIXELS = 64
 _SECTIONS = {
     "training": "Training",
@@ -67,6 +67,7 @@ def render_report(run: Run, title: str, *, illustrated: bool) -> str:
         data=prose.data_facts(content),
         few_pixels=max(content.recipe.input.width, content.recipe.input.height) <= _FEW_PIXELS,
         unfolded=_UNFOLDED,
+        weakest=_WEAKEST,
         most=_MOST_ROWS,
     )
 
