@@ -20,7 +20,7 @@ _CUDA = "CUDAExecutionProvider"
 # HEURISTIC picks convolution algorithms at once instead of timing them all for each new batch size.
 _CUDA_OPTIONS = {"cudnn_conv_algo_search": "HEURISTIC", "arena_extend_strategy": "kSameAsRequested"}
 _PROVIDERS: dict[RealDevice, str] = {"cpu": _CPU, "cuda": _CUDA}
-# It moves the rounding to bytes up before a pooling that follows a layer in float32, and pooling of bytes is slow there:
+# It moves the rounding to bytes up before a pooling that follows a layer in float32, where pooling of bytes is slow:
 # a tutorial's network of 150 x 150 pixels ran at 0.4 times the speed of float32 with it, at 1.5 times without.
 _SLOWER = ["QDQPropagationTransformer"]
 _FATAL_ONLY = 4  # errors come as exceptions; told by onnxruntime as well, they break a log of JSON lines

@@ -1,8 +1,8 @@
 """The model card: what a version is for, what it was made from, its numbers and its limits."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from models.manifest import ACCEPTS_NOTHING, Conformal, Decision, Metrics
+from models.manifest import ACCEPTS_NOTHING, Conformal, Decision, Measured, Metrics, Precision
 from training.config import Recipe
 from training.data.splits import SplitRecord
 from training.intervals import wilson
@@ -24,7 +24,7 @@ Input: {width} x {height} pixels, {colour}, {resize}.
 
 ## Numbers
 
-Measured once, on the exported graph, on the {tested:,} images of the test split:
+Measured once, on the {reference} graph, on the {tested:,} images of the test split:
 
 | | |
 | --- | --- |
@@ -40,6 +40,14 @@ Measured once, on the exported graph, on the {tested:,} images of the test split
 {decision} The temperature is {temperature:.3f}.
 {sets}
 
+## Graphs
+
+| precision | size | accuracy | calibration error | speed |
+| --- | --- | --- | --- | --- |
+{graphs}
+
+{about}
+
 ## Limits
 
 The numbers hold for images like those of the data. Photographs from another source, of other sizes or in other
@@ -50,14 +58,16 @@ flatters them a little: by a tenth of a point where it has 2,000 images, by half
 """
 
 
-def model_card(name: str, run: Run) -> str:
-    """The text of MODEL_CARD.md of a finished run."""
-    recipe, record, metrics, calibration = run.recipe(), run.splits(), run.metrics(), run.calibration()
+def model_card(name: str, run: Run, graphs: Mapping[Precision, Measured]) -> str:
+    """The text of MODEL_CARD.md of a finished run, of which ``graphs`` are published, the most exact first."""
+    recipe, record, reference = run.recipe(), run.splits(), next(iter(graphs))
+    metrics, calibration = run.metrics(reference), run.calibration(reference)
     low, high = wilson(metrics.correct, metrics.images)
     before = metrics.uncalibrated_error
     return _TEMPLATE.format(
         title=name,
         description=recipe.description,
+        reference=reference,
         tested=metrics.images,
         accuracy=metrics.accuracy,
         correct=metrics.correct,
@@ -71,6 +81,8 @@ def model_card(name: str, run: Run) -> str:
         classes=_classes(metrics, calibration.decision),
         decision=_decision(calibration.decision, recipe.decision.accuracy),
         sets=_sets(calibration.conformal),
+        graphs="\n".join(map(_graph, graphs, graphs.values())),
+        about=_about(reference, run.metrics()),
         temperature=calibration.temperature,
         validated=len(record.keys["validation"]),
         **_data(recipe, record),
@@ -112,6 +124,25 @@ def _decision(decision: Decision, wanted: float) -> str:
         f"least {wanted * 100:g} % of the cases, and, each by itself at that confidence, so are those of the classes "
         f"with a threshold of their own. The others share {_threshold(decision.threshold)}, and of each alone it "
         "proves nothing."
+    )
+
+
+def _graph(precision: Precision, measured: Measured) -> str:
+    speed = "not measured"
+    if precision == "fp32":
+        speed = "1"
+    elif measured.speed_up is not None:
+        speed = f"{measured.speed_up:.1f} times that of fp32 on {_cell(measured.hardware)}"
+    error = measured.expected_calibration_error
+    return f"| {precision} | {measured.bytes / 1e6:.1f} MB | {measured.accuracy:.2%} | {error:.4f} | {speed} |"
+
+
+def _about(reference: Precision, exact: Metrics) -> str:
+    if reference == "fp32":
+        return "The numbers above, the thresholds and the report are those of fp32."
+    return (
+        f"The numbers above and the thresholds are those of {reference}. It was made from a graph of fp32 that is not "
+        f"part of this version and is right in {exact.accuracy:.2%}; the report is of that one."
     )
 
 

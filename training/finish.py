@@ -1,27 +1,25 @@
 """From the best epoch's weights to what a version needs: calibrated, exported, proved, and measured once."""
 
-import numpy as np
 from lightning.fabric import Fabric
 
-from models.postprocess import Probabilities
-from models.preprocess import Pixels
-from models.runtime import Session, open_session
+from models.runtime import open_session
+from training.answers import run_graph
 from training.calibrate import calibrate
 from training.config import Recipe
 from training.data.dataset import Dataset
-from training.data.splits import Indices
+from training.data.splits import spread
 from training.errors import RunUnusable
 from training.export import Served, export
-from training.fit import best_epoch, predict
+from training.fit import predict
 from training.golden import choose_golden, write_golden
 from training.network import Network, build_network
 from training.parity import check_parity
-from training.progress import bar, say
+from training.progress import say
 from training.report.evidence import keep
-from training.run import Run, load_checkpoint, write_model
+from training.run import Run, best_epoch, load_checkpoint, write_model
 from training.scores import score
+from training.variants.make import Exported, make_variants
 
-_BATCH = 256
 _PARITY_IMAGES = 64
 
 
@@ -38,14 +36,16 @@ def finish(recipe: Recipe, data: Dataset, run: Run) -> None:
     served = Served(network, calibration.temperature)
     export(served, recipe.input, run.graph)
     session = open_session(run.graph)
-    difference = check_parity(served, session, data.pixels[_spread(data.splits.validation, _PARITY_IMAGES)])
+    difference = check_parity(served, session, data.pixels[spread(data.splits.validation, _PARITY_IMAGES)])
     say(f"exported: {run.graph.stat().st_size / 1e6:.1f} MB, at most {difference:.1g} from torch")
     probabilities, targets = run_graph(session, data.pixels, data.splits.test), data.targets[data.splits.test]
+    metrics = score(probabilities, targets, data.labels, "test", calibration.temperature)
     write_model(run.calibration_file, calibration.measured(probabilities, targets, recipe.decision))
     write_golden(run.golden, choose_golden(data, probabilities, recipe.data.licence))
     keep(run, data, probabilities)
+    make_variants(Exported(recipe, data, run, calibration, metrics))
     # Last: a run with metrics is a finished one.
-    write_model(run.metrics_file, score(probabilities, targets, data.labels, "test", calibration.temperature))
+    write_model(run.metrics_file, metrics)
 
 
 def best_network(recipe: Recipe, data: Dataset, run: Run) -> Network:
@@ -56,15 +56,3 @@ def best_network(recipe: Recipe, data: Dataset, run: Run) -> Network:
     network = build_network(recipe, len(data.labels))
     network.load_state_dict(checkpoint["network"])
     return network.eval()
-
-
-def run_graph(session: Session, pixels: Pixels, rows: Indices) -> Probabilities:
-    """Probabilities float32 ``[rows, classes]`` of the ``rows`` of ``pixels``, in batches."""
-    starts = range(0, len(rows), _BATCH)
-    parts = (session.run(pixels[rows[start : start + _BATCH]]) for start in starts)
-    return np.concatenate(list(bar(parts, "evaluating", len(starts))))
-
-
-def _spread(rows: Indices, count: int) -> Indices:
-    """At most ``count`` of ``rows``, evenly spaced: a folder lists one class after another."""
-    return rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(np.int64)]

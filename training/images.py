@@ -10,12 +10,12 @@ import numpy as np
 from models.manifest import InputSpec
 from models.postprocess import Probabilities
 from models.preprocess import Pixels
+from training.answers import run_graph
 from training.data.dataset import decode
 from training.data.samples import Source
 from training.data.sources import open_source
 from training.data.splits import Indices, fingerprint, make_splits
 from training.errors import InvalidData, NotComparable
-from training.finish import run_graph
 from training.subject import Subject
 
 

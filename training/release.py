@@ -1,10 +1,13 @@
 """Publishing a finished run: everything about it goes into a bundle, and an alias may be moved to it."""
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 
 from models.aliases import move_alias
 from models.documents import REPORT
-from models.manifest import Manifest, Provenance
+from models.layout import graph_file
+from models.manifest import PRECISIONS, Manifest, Measured, Metrics, Precision, Provenance
 from models.publish import GraphFile, Release
 from models.publish import publish as publish_release
 from models.refs import check_alias
@@ -15,51 +18,84 @@ from training.report.write import render_report
 from training.run import Run
 
 
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What of a run goes into a version, where it is not what the run itself says.
+
+    ``golden`` is a folder of golden images in place of those that training took from the test split. The report shows
+    images of the data where ``report_images`` says so, by default where the recipe states a licence for them.
+    ``precisions`` are the graphs, by default all that are good enough.
+    """
+
+    golden: Path | None = None
+    report_images: bool | None = None
+    precisions: Collection[Precision] = ()
+
+
 def publish(
-    run: Run,
-    store: Store,
-    name: str,
-    *,
-    alias: str | None,
-    golden: Path | None,
-    who: str,
-    report_images: bool | None = None,
+    run: Run, store: Store, name: str, contents: Contents = Contents(), *, alias: str | None = None, who: str
 ) -> Manifest:
     """Publish ``run`` as the next version of ``name`` and let ``alias``, if any, name it.
 
-    ``golden`` is a folder of golden images in place of those that training took from the test split. The report shows
-    images of the data where ``report_images`` says so, by default where the recipe states a licence for them. Raises
-    RunUnusable when the run is not finished, InvalidData for a folder of golden images that cannot be used, and
-    what publishing raises when the bundle does not prove itself.
+    Raises RunUnusable when the run is not finished, VariantFailed for a graph that is not to be published, InvalidData
+    for a folder of golden images that cannot be used, and what publishing raises when the bundle does not prove itself.
     """
     if alias is not None:
         check_alias(alias)  # before anything is published
     run.recipe()  # before run.json, for the better error
     why = f"trained by the recipe {run.info().recipe_name}"
-    manifest = publish_release(store, name, make_release(run, name, golden, report_images), who=who, why=why)
+    manifest = publish_release(store, name, make_release(run, name, contents), who=who, why=why)
     if alias is not None:
         move_alias(store, name, alias, manifest.version, who=who, why=why)
     return manifest
 
 
-def make_release(run: Run, name: str, golden: Path | None, report_images: bool | None = None) -> Release:
-    """What models.publish wants, read from the run's folder."""
-    recipe, record, metrics, calibration = run.recipe(), run.splits(), run.metrics(), run.calibration()
-    illustrated = bool(recipe.data.licence) if report_images is None else report_images
+def make_release(run: Run, name: str, contents: Contents = Contents()) -> Release:
+    """What models.publish wants, read from the run's folder; numbers are those of the most exact graph of it."""
+    recipe, record, graphs = run.recipe(), run.splits(), graphs_of(run, contents.precisions)
+    reference = next(iter(graphs))
+    calibration = run.calibration(reference)
+    illustrated = bool(recipe.data.licence) if contents.report_images is None else contents.report_images
     return Release(
         labels=record.labels,
         input=recipe.input,
-        graphs={"fp32": GraphFile(run.graph)},
+        graphs={
+            precision: GraphFile(run.folder / graph_file(precision), measured) for precision, measured in graphs.items()
+        },
         decision=calibration.decision,
         conformal=calibration.conformal,
-        metrics=metrics,
+        metrics=run.metrics(reference),
         provenance=_provenance(run),
-        golden=read_golden(golden or run.golden),
+        golden=read_golden(contents.golden or run.golden),
         documents={
-            "MODEL_CARD.md": model_card(name, run),
+            "MODEL_CARD.md": model_card(name, run, graphs),
             REPORT: render_report(run, name, illustrated=illustrated),
         },
         description=recipe.description,
+    )
+
+
+def graphs_of(run: Run, precisions: Collection[Precision] = ()) -> dict[Precision, Measured]:
+    """The graphs to publish, the most exact first; by default all that are good enough.
+
+    Raises RunUnusable when the run is not finished, VariantFailed for a graph that is not to be published.
+    """
+    metrics, variants = run.metrics(), run.variants()
+    wanted = precisions or {"fp32", *variants.publishable}
+    return {
+        precision: _measured(run, metrics) if precision == "fp32" else variants.of(precision).measured
+        for precision in PRECISIONS
+        if precision in wanted
+    }
+
+
+def _measured(run: Run, metrics: Metrics) -> Measured:
+    return Measured(
+        accuracy=metrics.accuracy,
+        expected_calibration_error=metrics.expected_calibration_error,
+        bytes=run.graph.stat().st_size,
+        speed_up=1,
+        hardware=run.info().hardware,
     )
 
 

@@ -5,6 +5,7 @@ run.json      on what, with what, from where   best.pt       the epoch of the le
 splits.json   which image is in which split    model.onnx    the exported graph
 metrics.jsonl one line an epoch                calibration.json, metrics.json, golden/
 test.npz      the answers to the test split    evidence.json what else report.html is made of
+variants.json what the graphs of lower precision are, model.fp16.onnx and model.int8.onnx
 """
 
 import io
@@ -15,11 +16,13 @@ from typing import Any
 
 import torch
 
-from models.manifest import Metrics, Strict
+from models.layout import graph_file
+from models.manifest import Metrics, Precision, Strict
 from training.calibrate import Calibration
 from training.config import Recipe, parse_recipe
 from training.data.splits import SplitRecord
 from training.errors import RunUnusable
+from training.variants.facts import Variants
 
 
 class EpochMetrics(Strict):
@@ -63,9 +66,10 @@ class Run:
         self.metrics_log = folder / "metrics.jsonl"
         self.last = folder / "last.pt"
         self.best = folder / "best.pt"
-        self.graph = folder / "model.onnx"
+        self.graph = folder / graph_file("fp32")
         self.calibration_file = folder / "calibration.json"
         self.metrics_file = folder / "metrics.json"
+        self.variants_file = folder / "variants.json"
         self.answers_file = folder / "test.npz"
         self.evidence_file = folder / "evidence.json"
         self.report_file = folder / "report.html"
@@ -95,13 +99,23 @@ class Run:
         """Which image is in which split."""
         return SplitRecord.model_validate_json(self.read(self.splits_file))
 
-    def calibration(self) -> Calibration:
-        """What calibration found; raises RunUnusable when the run is not finished."""
-        return Calibration.model_validate_json(self.read(self.calibration_file))
+    def calibration(self, precision: Precision = "fp32") -> Calibration:
+        """What calibration found for one of the graphs; raises RunUnusable when the run is not finished."""
+        if precision == "fp32":
+            return Calibration.model_validate_json(self.read(self.calibration_file))
+        return self.variants().of(precision).calibration
 
-    def metrics(self) -> Metrics:
-        """What the exported graph reached on the test split; raises RunUnusable when the run is not finished."""
-        return Metrics.model_validate_json(self.read(self.metrics_file))
+    def metrics(self, precision: Precision = "fp32") -> Metrics:
+        """What one of the graphs reached on the test split; raises RunUnusable when the run is not finished."""
+        if precision == "fp32":
+            return Metrics.model_validate_json(self.read(self.metrics_file))
+        return self.variants().of(precision).metrics
+
+    def variants(self) -> Variants:
+        """The graphs of lower precision; none for a run that was finished before there were any."""
+        if not self.variants_file.exists():
+            return Variants()
+        return Variants.model_validate_json(self.read(self.variants_file))
 
     def history(self) -> list[EpochMetrics]:
         """The metrics of all finished epochs."""

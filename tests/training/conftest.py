@@ -26,9 +26,10 @@ def drawings(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def finished(drawings: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run of the tiny recipe, finished; not to be changed."""
+    """A run of the tiny recipe, finished, with graphs of all precisions; not to be changed."""
     folder = tmp_path_factory.mktemp("finished")
-    return train(Request("tiny", tiny_recipe(folder), drawings, folder / "run"))
+    recipe = tiny_recipe(folder, 'export.variants=["fp16", "int8"]')
+    return train(Request("tiny", recipe, drawings, folder / "run"))
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):

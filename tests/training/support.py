@@ -23,6 +23,7 @@ input = { height = 16, width = 16 }
 augment = { flip = "alternating", translate = 1 }
 optimizer = { name = "sgd", learning_rate = 0.2 }
 fit = { epochs = 3, batch_size = 16 }
+export = { variants = [] }
 [architecture]
 name = "cnn"
 stem = { kernel = 2 }

@@ -10,12 +10,12 @@ from models.preprocess import Pixels
 from models.runtime import Session
 from models.store import Store
 from tests.training.support import drawing, tiny_recipe, write_classes
+from training.answers import run_graph
 from training.data import dataset
 from training.data.folder import FolderSource
 from training.data.splits import Indices
 from training.errors import InvalidData, RunUnusable
 from training.evaluate import evaluate
-from training.finish import run_graph
 from training.release import publish
 from training.run import Run
 from training.subject import open_subject
@@ -25,7 +25,7 @@ from training.train import Request, train
 @pytest.fixture(scope="module")
 def store(finished: Run, tmp_path_factory: pytest.TempPathFactory) -> Store:
     store = Store(tmp_path_factory.mktemp("store"))
-    publish(finished, store, "shapes", alias="production", golden=None, who="tests")
+    publish(finished, store, "shapes", alias="production", who="tests")
     return store
 
 

@@ -137,7 +137,7 @@ def test_a_folder_without_a_run_or_without_an_epoch_is_refused(tmp_path: Path) -
 
 def test_a_version_is_proved_and_its_best_precision_taken(finished: Run, tmp_path: Path) -> None:
     store = Store(tmp_path)
-    publish(finished, store, "shapes", alias=None, golden=None, who="tests")
+    publish(finished, store, "shapes", who="tests")
     assert find_origin("shapes@1", store).name == "shapes@1 (fp32)"
     manifest = store.bundle("shapes", 1) / "manifest.json"
     content = json.loads(manifest.read_text())

@@ -5,19 +5,19 @@ import pytest
 
 from models.errors import ImageError, InvalidRef
 from models.manifest import ACCEPTS_NOTHING, Conformal, Decision
-from models.opening import open_version
+from models.opening import open_version, prove_version
 from models.store import Store
 from tests.support.images import encode
 from tests.training.support import drawing
 from training.card import model_card
-from training.errors import RunUnusable
-from training.release import publish
+from training.errors import RunUnusable, VariantFailed
+from training.release import Contents, graphs_of, publish
 from training.run import Run, write_model
 
 
 def test_a_published_run_opens_and_says_where_it_is_from(finished: Run, tmp_path: Path) -> None:
     store = Store(tmp_path)
-    publish(finished, store, "shapes", alias=None, golden=None, who="tests")
+    publish(finished, store, "shapes", who="tests")
     manifest = open_version(store, "shapes", 1).manifest
     assert manifest.metrics == finished.metrics()
     assert manifest.decision == finished.calibration().decision
@@ -34,14 +34,14 @@ def test_a_published_run_opens_and_says_where_it_is_from(finished: Run, tmp_path
 def test_an_alias_moves_to_the_new_version(finished: Run, tmp_path: Path) -> None:
     store = Store(tmp_path)
     for _ in range(2):
-        publish(finished, store, "shapes", alias="production", golden=None, who="tests")
+        publish(finished, store, "shapes", alias="production", who="tests")
     assert store.versions("shapes") == [1, 2]
     assert store.aliases("shapes") == {"production": 2}
 
 
 def test_a_wrong_alias_is_found_before_anything_is_published(finished: Run, tmp_path: Path) -> None:
     with pytest.raises(InvalidRef):
-        publish(finished, Store(tmp_path), "shapes", alias="12", golden=None, who="tests")
+        publish(finished, Store(tmp_path), "shapes", alias="12", who="tests")
     assert Store(tmp_path).names() == []
 
 
@@ -51,7 +51,7 @@ def test_golden_images_of_ones_own_take_the_place_of_the_test_splits(finished: R
     (golden / "mine.jpg").write_bytes(encode(drawing("disc", 5), "JPEG"))
     (golden / "SOURCES.toml").write_text('[images]\n"mine.jpg" = "drawn by the tests, CC0"\n')
     store = Store(tmp_path / "store")
-    publish(finished, store, "shapes", alias=None, golden=golden, who="tests")
+    publish(finished, store, "shapes", Contents(golden), who="tests")
     (entry,) = open_version(store, "shapes", 1).golden.images
     assert (entry.file, entry.source) == ("mine.jpg", "drawn by the tests, CC0")
 
@@ -61,17 +61,71 @@ def test_a_golden_file_that_is_no_image_publishes_nothing(finished: Run, tmp_pat
     golden.mkdir()
     (golden / "notes.txt").write_text("not an image")
     with pytest.raises(ImageError):
-        publish(finished, Store(tmp_path / "store"), "shapes", alias=None, golden=golden, who="tests")
+        publish(finished, Store(tmp_path / "store"), "shapes", Contents(golden), who="tests")
     assert Store(tmp_path / "store").names() == []
 
 
 def test_what_is_no_run_cannot_be_published(tmp_path: Path) -> None:
     with pytest.raises(RunUnusable, match="there is no run"):
-        publish(Run(tmp_path), Store(tmp_path), "shapes", alias=None, golden=None, who="tests")
+        publish(Run(tmp_path), Store(tmp_path), "shapes", who="tests")
+
+
+def card_of(run: Run) -> str:
+    return model_card("shapes", run, graphs_of(run))
+
+
+def test_all_graphs_that_are_good_enough_go_along(finished: Run, tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    manifest = publish(finished, store, "shapes", who="tests")
+    prove_version(store, "shapes", 1)
+    assert list(manifest.graphs) == ["fp32", "fp16", "int8"]
+    variants = finished.variants()
+    for precision in ("fp16", "int8"):
+        graph = manifest.graphs[precision]
+        assert graph.measured == variants.of(precision).measured
+        assert graph.measured.bytes == (store.bundle("shapes", 1) / graph.file).stat().st_size
+        assert graph.tolerance is not None
+    exact = manifest.graphs["fp32"].measured
+    assert exact is not None
+    assert (exact.accuracy, exact.speed_up) == (manifest.metrics.accuracy, 1)
+    card = (store.bundle("shapes", 1) / "MODEL_CARD.md").read_text()
+    assert [line[:7] for line in card.splitlines() if line.startswith(("| fp", "| int"))] == [
+        *("| fp32 ", "| fp16 ", "| int8 ")
+    ]
+
+
+def test_a_version_may_have_the_graph_of_eight_bits_alone(finished: Run, tmp_path: Path) -> None:
+    """Its numbers are then its own, and what is asked of it is what is there."""
+    store = Store(tmp_path)
+    manifest = publish(finished, store, "shapes", Contents(precisions=["int8"]), who="tests")
+    facts = finished.variants().of("int8")
+    assert (list(manifest.graphs), manifest.reference) == (["int8"], "int8")
+    assert (manifest.metrics, manifest.decision) == (facts.metrics, facts.calibration.decision)
+    assert not (store.bundle("shapes", 1) / "model.onnx").exists()
+    assert "part of this version and is right in" in (store.bundle("shapes", 1) / "MODEL_CARD.md").read_text()
+    assert open_version(store, "shapes", 1, precision="auto").precision == "int8"
+
+
+def test_what_is_refused_stays_behind(finished: Run, tmp_path: Path) -> None:
+    run = Run(shutil.copytree(finished.folder, tmp_path / "run"))
+    write_model(run.variants_file, run.variants().model_copy(update={"refused": {"int8": "it loses 3 points"}}))
+    store = Store(tmp_path / "store")
+    assert list(publish(run, store, "shapes", who="tests").graphs) == ["fp32", "fp16"]
+    with pytest.raises(VariantFailed, match="int8 is not to be published: it loses 3 points"):
+        publish(run, store, "shapes", Contents(precisions=["fp32", "int8"]), who="tests")
+    assert store.versions("shapes") == [1]
+
+
+def test_what_was_not_made_cannot_be_published(finished: Run, tmp_path: Path) -> None:
+    run = Run(shutil.copytree(finished.folder, tmp_path / "run"))
+    run.variants_file.unlink()
+    assert list(graphs_of(run)) == ["fp32"]
+    with pytest.raises(VariantFailed, match=r"no int8 graph: its recipe says which to make, in export\.variants"):
+        graphs_of(run, ["int8"])
 
 
 def test_the_card_has_the_numbers(finished: Run) -> None:
-    metrics, card = finished.metrics(), model_card("shapes", finished)
+    metrics, card = finished.metrics(), card_of(finished)
     assert card.startswith("# shapes\n\nStripes and discs\n")
     assert f"| accuracy | {metrics.accuracy:.2%} ({metrics.correct:,} right) |" in card
     assert metrics.accuracy_interval is not None
@@ -100,21 +154,21 @@ def changed(finished: Run, folder: Path, **changes: object) -> Run:
     ],
 )
 def test_the_card_says_what_is_accepted(finished: Run, tmp_path: Path, decision: Decision, said: str) -> None:
-    assert said in model_card("shapes", changed(finished, tmp_path, decision=decision))
+    assert said in card_of(changed(finished, tmp_path, decision=decision))
 
 
 def test_the_card_says_what_is_accepted_of_each_class(finished: Run, tmp_path: Path) -> None:
     own = Decision(threshold=0.7, accuracy=0.97, coverage=0.9, target=0.95, thresholds=(0, 0.7, ACCEPTS_NOTHING))
-    rows = model_card("shapes", changed(finished, tmp_path, decision=own)).splitlines()
+    rows = card_of(changed(finished, tmp_path, decision=own)).splitlines()
     head = rows.index("| class | precision | recall | F1 | images | threshold |")
     assert [row.rsplit("| ", 1)[1] for row in rows[head + 2 : head + 5]] == ["0.000 |", "0.700 |", "none |"]
 
 
 def test_the_sets_of_a_run_are_published_and_told(finished: Run, tmp_path: Path) -> None:
-    assert "too small for them" in model_card("shapes", finished)
+    assert "too small for them" in card_of(finished)
     sets = Conformal(coverage=0.95, threshold=0.0123, test_coverage=0.9512, mean_size=1.236)
     run = changed(finished, tmp_path, conformal=sets)
-    assert publish(run, Store(tmp_path), "shapes", alias=None, golden=None, who="tests").conformal == sets
-    card = model_card("shapes", run)
+    assert publish(run, Store(tmp_path), "shapes", who="tests").conformal == sets
+    card = card_of(run)
     assert "scored at least 0.0123" in card
     assert "on the test split they do so in 95.12%, with 1.24 classes" in card

@@ -138,7 +138,7 @@ def test_weights_that_are_not_there_are_told_before_anything_is_read(name: str, 
 
 def test_a_version_of_the_store_gives_its_weights(finished: Run, drawings: Path, tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
-    publish(finished, store, "shapes", alias=None, golden=None, who="tests")
+    publish(finished, store, "shapes", who="tests")
     recipe = tiny_recipe(tmp_path, "fit.epochs=1", "transfer.weights=shapes@1", "transfer.freeze=1")
     run = train(Request("tiny", recipe, drawings, tmp_path / "run", store=store))
     assert run.history()[0].train_accuracy > 0.9  # the head alone had to learn

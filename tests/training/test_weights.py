@@ -64,7 +64,7 @@ def test_a_run_gives_all_but_its_head(finished: Run, tmp_path: Path) -> None:
 @pytest.fixture
 def store(finished: Run, tmp_path: Path) -> Store:
     store = Store(tmp_path / "store")
-    publish(finished, store, "shapes", alias="production", golden=None, who="tests")
+    publish(finished, store, "shapes", alias="production", who="tests")
     return store
 
 

@@ -4,10 +4,10 @@ import shutil
 from pathlib import Path
 
 from models.runtime import open_session
+from training.answers import run_graph
 from training.data.dataset import load_dataset
 from training.data.sources import open_source
 from training.errors import RunUnusable
-from training.finish import run_graph
 from training.report.evidence import keep
 from training.run import Run
 
