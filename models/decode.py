@@ -87,7 +87,7 @@ class Decoded:
 class OpenImage:
     """An accepted image whose header was read and found within limits; its pixels are not decoded yet.
 
-    ``format`` is Pillow's name, ``width`` and ``height`` are those of the file, before EXIF orientation.
+    ``format`` and ``mode`` are Pillow's names, ``width`` and ``height`` those of the file, before EXIF orientation.
     """
 
     def __init__(self, data: bytes, limits: Limits) -> None:
@@ -101,6 +101,7 @@ class OpenImage:
         elif self.format == "PNG":
             check_png(data, limits.max_parts, limits.max_png_compressed)
         self._image = _open(data, self.format)
+        self.mode = self._image.mode
         self.width, self.height = self._image.size
         _check_size(self.width, self.height, limits)
 
