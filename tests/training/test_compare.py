@@ -1,12 +1,11 @@
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
-from models.errors import UndecodableImage
-from models.manifest import InputSpec
-from models.preprocess import load_pixels
 from models.store import Store
 from tests.training.support import tiny_recipe, write_classes
 from training.compare import Comparison, Side, compare, verdict
@@ -15,6 +14,7 @@ from training.data.folder import FolderSource
 from training.errors import InvalidData, NotComparable
 from training.run import Run
 from training.subject import Subject, open_subject
+from training.tables import class_comparison_table, comparison_table
 from training.train import Request, train
 
 
@@ -57,6 +57,10 @@ def test_two_sizes_are_compared_on_the_same_images(
     assert found.first.correct - found.second.correct == found.first_only - found.second_only != 0
     assert found.difference == pytest.approx(accuracy(good) - accuracy(small))
     assert found.interval[0] < found.difference < found.interval[1]
+    shown = StringIO()
+    Console(file=shown, width=100).print(comparison_table(found), class_comparison_table(found))
+    assert f"{accuracy(good):.2%}" in shown.getvalue()
+    assert f"p = {found.p_value:.4f}" in shown.getvalue()
     assert found.better == ("first" if found.p_value < 0.05 else None)
     assert [row.label for row in found.per_class] == ["across", "disc", "down"]
     assert sum(row.first_correct for row in found.per_class) == found.first.correct
@@ -128,19 +132,19 @@ def test_nothing_held_out_by_both_is_refused(good: Subject, small: Subject, tmp_
         compare(first, second, tmp_path)
 
 
-def test_what_one_cannot_read_is_left_out_of_both(
+def test_what_one_cannot_have_is_left_out_of_both(
     good: Subject, small: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_classes(tmp_path, 4, first=5000)
     (tmp_path / "disc" / "broken.png").write_bytes(b"x")
-    refused = (tmp_path / "down" / "5001.png").read_bytes()
+    reads: dict[str, int] = {}
 
-    def load(data: bytes, spec: InputSpec) -> np.ndarray:
-        if data == refused and spec.height == 12:
-            raise UndecodableImage("not in this size")
-        return load_pixels(data, spec)
+    def read(source: FolderSource, index: int) -> bytes:
+        key = source.samples[index].key
+        reads[key] = reads.get(key, 0) + 1
+        return b"x" if key == "down/5001.png" and reads[key] == 2 else (source.root / key).read_bytes()
 
-    monkeypatch.setattr(dataset, "load_pixels", load)
+    monkeypatch.setattr(FolderSource, "read", read)
     found = compare(good, small, tmp_path)
     assert (found.images, found.unreadable) == (11, 2)
     assert [row.images for row in found.per_class] == [4, 4, 3]
