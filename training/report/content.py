@@ -17,6 +17,7 @@ from training.report.evidence import Evidence, read_answers, read_evidence
 from training.report.facts import Acceptance, Rate, acceptance, set_sizes
 from training.run import EpochMetrics, Run, RunInfo, best_epoch
 from training.scores import Bin, calibration_error, reliability, without_temperature
+from training.variants.facts import Variants
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,8 @@ class Content:
     """The facts of one report; ``illustrated`` is whether images of the data may be shown.
 
     The reliability ``before`` and ``after`` calibration is that of the test split, as all numbers are. ``sets`` are
-    those of likely labels, by their size; there are none where no coverage was asked for or proved.
+    those of likely labels, by their size; there are none where no coverage was asked for or proved. All is of the
+    graph of float32, of ``graph_bytes``; ``variants`` were made from it.
     """
 
     title: str
@@ -46,6 +48,8 @@ class Content:
     acceptance: Acceptance
     sets: tuple[tuple[str, Rate], ...]
     evidence: Evidence
+    variants: Variants
+    graph_bytes: int
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -85,4 +89,6 @@ def read_content(run: Run, title: str, *, illustrated: bool) -> Content:
         acceptance=acceptance(answers, calibration.decision, recipe.decision.accuracy),
         sets=set_sizes(answers, calibration.conformal) if calibration.conformal else (),
         evidence=read_evidence(run),
+        variants=run.variants(),
+        graph_bytes=run.graph.stat().st_size,
     )

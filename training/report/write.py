@@ -22,6 +22,7 @@ _SECTIONS = {
     "confidence": "Confidence",
     "mistakes": "Worst mistakes",
     "data": "Data",
+    "graphs": "Graphs",
     "environment": "Environment",
 }
 
@@ -38,6 +39,12 @@ def render_report(run: Run, title: str, *, illustrated: bool) -> str:
     Where it is not ``illustrated``, no image of the data is in it: who publishes them needs the right to.
     """
     content = read_content(run, title, illustrated=illustrated)
+    style = (Path(__file__).parent / "templates" / "report.css").read_text(encoding="utf-8")
+    template = _environment().get_template("report.html.j2")
+    return template.render(facts=content, policy=_policy(style), style=Markup(style), **_view(content))  # noqa: S704
+
+
+def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("training.report"),
         autoescape=True,  # labels and file names are what strangers call their folders
@@ -46,30 +53,37 @@ def render_report(run: Run, title: str, *, illustrated: bool) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"percent": _percent, "count": "{:,}".format, "threshold": _threshold}
-    style = (Path(__file__).parent / "templates" / "report.css").read_text(encoding="utf-8")
+    return environment
+
+
+def _view(content: Content) -> dict[str, object]:
+    """What the templates show besides the plain facts."""
     classes = len(content.labels)
-    return environment.get_template(
-        "report.html.j2"
-    ).render(
-        facts=content,
-        style=Markup(style),  # noqa: S704 - our own file
-        policy=_policy(style),
-        sections=[
-            (place, name) for place, name in _SECTIONS.items() if place != "mistakes" or content.evidence.mistakes
-        ],
-        plots=_plots(content, with_matrix=classes > _WIDEST_MATRIX),
-        cells=confusion_cells(content.metrics) if classes <= _WIDEST_MATRIX else None,
-        classes=class_rows(content.metrics, content.calibration.decision)[:_MOST_ROWS],
-        training=prose.training_facts(content),
-        turning=prose.turning(content),
-        deciding=prose.deciding(content),
-        covering=prose.covering(content),
-        data=prose.data_facts(content),
-        few_pixels=max(content.recipe.input.width, content.recipe.input.height) <= _FEW_PIXELS,
-        unfolded=_UNFOLDED,
-        weakest=_WEAKEST,
-        most=_MOST_ROWS,
-    )
+    return {
+        "sections": _sections(content),
+        "plots": _plots(content, with_matrix=classes > _WIDEST_MATRIX),
+        "cells": confusion_cells(content.metrics) if classes <= _WIDEST_MATRIX else None,
+        "classes": class_rows(content.metrics, content.calibration.decision)[:_MOST_ROWS],
+        "training": prose.training_facts(content),
+        "turning": prose.turning(content),
+        "deciding": prose.deciding(content),
+        "covering": prose.covering(content),
+        "data": prose.data_facts(content),
+        "few_pixels": max(content.recipe.input.width, content.recipe.input.height) <= _FEW_PIXELS,
+        "unfolded": _UNFOLDED,
+        "weakest": _WEAKEST,
+        "most": _MOST_ROWS,
+    }
+
+
+def _sections(content: Content) -> list[tuple[str, str]]:
+    """The places of the page and their names, without those that have nothing to say."""
+    missing = set()
+    if not content.evidence.mistakes:
+        missing.add("mistakes")
+    if not (content.variants.graphs or content.variants.refused):
+        missing.add("graphs")
+    return [(place, name) for place, name in _SECTIONS.items() if place not in missing]
 
 
 def _plots(content: Content, *, with_matrix: bool) -> dict[str, Markup]:

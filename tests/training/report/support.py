@@ -1,12 +1,12 @@
 """Folders of finished runs that nothing was trained for: every file that a report reads, made up."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from tests.training.support import tiny_recipe
 from training.calibrate import calibrate
-from training.data.dataset import Dataset
 from training.data.samples import Sample
 from training.data.splits import SplitRecord, Splits
 from training.report.evidence import keep
@@ -14,17 +14,23 @@ from training.run import EpochMetrics, Run, RunInfo, write_lines, write_model
 from training.scores import Targets, score, softmax
 
 
-class Drawings:
-    """A source of samples that are never read: their pixels are made up too."""
+@dataclass
+class Noise:
+    """As much of a data set as evidence is gathered from; ``source`` is itself."""
 
-    name = "drawings"
+    labels: tuple[str, ...]
+    samples: list[Sample]
+    pixels: np.ndarray
+    targets: Targets
 
-    def __init__(self, labels: tuple[str, ...], samples: list[Sample]) -> None:
-        self.labels = labels
-        self.samples = samples
+    @property
+    def source(self) -> "Noise":
+        return self
 
-    def read(self, index: int) -> bytes:
-        raise AssertionError("a report is made of pixels, not of files")
+    @property
+    def splits(self) -> Splits:
+        rows = np.arange(len(self.targets))
+        return Splits(rows, rows, rows, {})
 
 
 def history(*losses: tuple[float, float]) -> list[EpochMetrics]:
@@ -69,7 +75,8 @@ def made_up_run(
     write_model(run.calibration_file, calibration.measured(probabilities, targets, recipe.decision))
     shape = (total, recipe.input.height, recipe.input.width, 3)
     pixels = rng.integers(0, 256, shape, dtype=np.uint8)
-    keep(run, _dataset(labels, samples, pixels, targets), probabilities)
+    keep(run, Noise(labels, samples, pixels, targets), probabilities)
+    run.graph.write_bytes(b"not opened")
     write_model(run.metrics_file, score(probabilities, targets, labels, "test", calibration.temperature))
     return run
 
@@ -84,9 +91,3 @@ def _record(labels: tuple[str, ...], samples: list[Sample]) -> SplitRecord:
         unreadable=("broken.png",),
         keys={"train": keys, "validation": keys, "test": keys},
     )
-
-
-def _dataset(labels: tuple[str, ...], samples: list[Sample], pixels: np.ndarray, targets: Targets) -> Dataset:
-    rows = np.arange(len(targets))
-    splits = Splits(rows, rows, rows, {})
-    return Dataset(Drawings(labels, samples), pixels, targets, splits, _record(labels, samples))

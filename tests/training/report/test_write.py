@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from models.manifest import Measured
 from tests.training.report.page import Page
 from tests.training.report.support import history, made_up_run
 from training.errors import RunUnusable
 from training.report.write import render_report, write_report
-from training.run import Run
+from training.run import Run, write_model
+from training.variants.facts import VariantFacts, Variants
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -119,6 +121,20 @@ def test_people_who_do_not_see_it_can_read_it(page: Page) -> None:
     assert links < set(ids)
     for element in page.elements:
         assert {element.attributes.get("aria-labelledby"), element.attributes.get("aria-describedby")} <= {None, *ids}
+
+
+def test_graphs_of_lower_precision_stand_beside_float32(tmp_path: Path, page: Page) -> None:
+    assert "Graphs" not in page.text()
+    run = made_up_run(tmp_path, ("a", "b"), each=2)
+    measured = Measured(
+        accuracy=0.75, expected_calibration_error=0.1, bytes=2_500_000, speed_up=3.2, hardware="<abacus>"
+    )
+    facts = VariantFacts(measured=measured, metrics=run.metrics(), calibration=run.calibration())
+    write_model(run.variants_file, Variants(graphs={"int8": facts}, refused={"fp16": "it is 3.00 points worse"}))
+    text = Page(render_report(run, "x", illustrated=True)).text()
+    assert "int82.5 MB75.00%" in text
+    assert "3.20 times <abacus>" in text
+    assert "fp16 is not published: it is 3.00 points worse." in text
 
 
 def test_without_the_right_to_show_images_it_names_them(run: Run) -> None:
