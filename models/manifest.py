@@ -149,7 +149,7 @@ class Metrics(Strict):
 
 
 class Provenance(Strict):
-    """Where a version comes from: enough to make it again."""
+    """Where a version comes from: enough to make it again; ``precision`` is the one that it was trained in."""
 
     recipe: dict[str, Any]
     data: dict[str, Any]
@@ -157,6 +157,7 @@ class Provenance(Strict):
     git_commit: str | None
     packages: dict[str, str]
     hardware: str
+    precision: str = "32-true"
     training_seconds: float
     epochs: int
     temperature: float

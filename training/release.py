@@ -108,6 +108,7 @@ def _provenance(run: Run) -> Provenance:
         git_commit=info.git_commit,
         packages=info.packages,
         hardware=info.hardware,
+        precision=info.precision,
         training_seconds=round(sum(row.seconds for row in history), 1),
         epochs=len(history),
         temperature=run.calibration().temperature,

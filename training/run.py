@@ -46,13 +46,14 @@ def best_epoch(history: Sequence[EpochMetrics]) -> EpochMetrics | None:
 
 
 class RunInfo(Strict):
-    """``run.json``: what the run was made with and from."""
+    """``run.json``: what the run was made with and from; ``precision`` is the one that it was trained in."""
 
     recipe_name: str
     data_path: str | None
     git_commit: str | None
     packages: dict[str, str]
     hardware: str
+    precision: str = "32-true"
 
 
 class Run:

@@ -10,6 +10,7 @@ from training.config import Recipe
 from training.data.dataset import Dataset, load_dataset
 from training.data.samples import SPLITS
 from training.data.sources import open_source
+from training.device import choose_precision
 from training.errors import RunExists, RunUnusable
 from training.finish import finish
 from training.fit import fit
@@ -109,6 +110,7 @@ def _info(request: Request) -> RunInfo:
         git_commit=environment.git_commit(),
         packages=environment.packages(),
         hardware=environment.hardware(),
+        precision=choose_precision(request.recipe.fit),
     )
 
 
