@@ -67,7 +67,7 @@ def reliability_diagram(bins: Sequence[Bin], when: str) -> Markup:
         axes.errorbar(
             scores, rates, (below, above), color=VALIDATION, fmt="o-", markersize=4, linewidth=1.4, label="right"
         )
-        axes.set(xlabel="score", ylabel="share right", xlim=(0, 1), ylim=(0, 1))
+        axes.set(xlabel="score", ylabel="share right", xlim=(0, 1.03), ylim=(0, 1.03))
         _percent(axes)
 
     return plot(f"reliability-{when}", f"Reliability diagram {when} calibration; the table below has its numbers", draw)
