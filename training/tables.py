@@ -56,36 +56,34 @@ def confusion_table(metrics: Metrics) -> Table:
 
 
 def comparison_table(found: "Comparison") -> Table:
-    """Two models on the same images, and what lies between them."""
-    low, high = found.interval
+    """Two models on the same images."""
     table = Table(
-        title=f"{found.data}: the same {found.images:,} images",
-        caption=(
-            f"first less second {found.difference * 100:+.2f} points, {low * 100:+.2f} to {high * 100:+.2f} at 95 %; "
-            f"McNemar's test p = {found.p_value:.4f}"
-        ),
+        title=f"{found.data}: the same {found.images:,} images", caption=f"McNemar's test: {_p(found.p_value)}"
     )
     table.add_column("model", overflow="fold")
     for heading in ("right", "accuracy", "95 % interval", "right alone", "held out"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     for side, alone in ((found.first, found.first_only), (found.second, found.second_only)):
-        interval = f"{side.interval[0]:.2%} - {side.interval[1]:.2%}"
+        interval = f"{side.interval[0] * 100:.2f} - {side.interval[1] * 100:.2f}"
         held_out = "yes" if side.held_out else "not known"
-        table.add_row(
-            escape(side.subject), f"{side.correct:,}", f"{side.accuracy:.2%}", interval, f"{alone:,}", held_out
-        )
+        numbers = (f"{side.correct:,}", f"{side.accuracy:.2%}", interval, f"{alone:,}", held_out)
+        table.add_row(escape(side.subject), *numbers)
     return table
 
 
 def class_comparison_table(found: "Comparison") -> Table:
     """Each class by itself; the p-values are raised for being many."""
-    table = Table("class", title="right, by class", caption="p by McNemar's test, raised by Holm's rule")
-    for heading in ("images", "first", "second", "first alone", "second alone", "p"):
+    table = Table("class", title="right, by class", caption="McNemar's test, raised by Holm's rule")
+    for heading in ("images", "first", "second", "first\nalone", "second\nalone", "McNemar"):
         table.add_column(heading, justify="right")
     for row in found.per_class:
         counts = (row.images, row.first_correct, row.second_correct, row.first_only, row.second_only)
-        table.add_row(escape(row.label), *(f"{count:,}" for count in counts), f"{row.p_value:.4f}")
+        table.add_row(escape(row.label), *(f"{count:,}" for count in counts), _p(row.p_value))
     return table
+
+
+def _p(value: float) -> str:
+    return "p < 0.0001" if value < 0.0001 else f"p = {value:.4f}"
 
 
 def show(table: Table) -> None:

@@ -3,22 +3,20 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from models.errors import WhatsitError
 from models.store import Store
 from tests.training.support import tiny_recipe, write_classes
-from training.config import Recipe
 from training.data import dataset
-from training.data.dataset import Dataset
 from training.errors import InvalidData, RunBusy, RunExists, RunUnusable
 from training.fit import fit
 from training.lock import sole
 from training.release import publish
-from training.run import EpochMetrics, Run
+from training.run import Run
 from training.train import Request, train
 
 
@@ -41,9 +39,9 @@ def test_the_pixels_of_a_large_set_go_when_the_run_is_finished(
     monkeypatch.setattr(dataset, "_IN_MEMORY_BYTES", 1000)
     made: list[bool] = []
 
-    def watched(recipe: Recipe, data: Dataset, run: Run, on_epoch: Callable[[EpochMetrics], None]) -> None:
+    def watched(*arguments: Any, **named: Any) -> None:
         made.append(run.cache.exists())
-        fit(recipe, data, run, on_epoch)
+        fit(*arguments, **named)
 
     monkeypatch.setattr("training.train.fit", watched)
     run = Run(tmp_path / "run")
