@@ -14,7 +14,7 @@ from training import origins
 from training.data.download import Remote
 from training.errors import DownloadFailed, RunUnusable, WeightsUnusable
 from training.origins import IMAGENET, PUBLISHED, find_origin, published
-from training.release import publish
+from training.release import Contents, publish
 from training.run import Run, RunInfo
 
 Site = tuple[str, Path]
@@ -137,7 +137,7 @@ def test_a_folder_without_a_run_or_without_an_epoch_is_refused(tmp_path: Path) -
 
 def test_a_version_is_proved_and_its_best_precision_taken(finished: Run, tmp_path: Path) -> None:
     store = Store(tmp_path)
-    publish(finished, store, "shapes", who="tests")
+    publish(finished, store, "shapes", Contents(precisions=["fp32"]), who="tests")
     assert find_origin("shapes@1", store).name == "shapes@1 (fp32)"
     manifest = store.bundle("shapes", 1) / "manifest.json"
     content = json.loads(manifest.read_text())

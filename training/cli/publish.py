@@ -1,20 +1,31 @@
 """``whatsit publish``."""
 
 import getpass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from models.manifest import Precision
+from models.manifest import PRECISIONS
 from models.store import Store, default_root
 from training.cli.options import Json, StorePath, print_json, require_torch
 
 _ReportImages = Annotated[
     bool | None, typer.Option("--report-images/--no-report-images", help="Images of the data in the report, or none.")
 ]
+
+
+class _Graph(StrEnum):
+    """models.manifest.Precision once more: typer takes a list of an enumeration, not of a Literal."""
+
+    FP32 = "fp32"
+    FP16 = "fp16"
+    INT8 = "int8"
+
+
 _Precisions = Annotated[
-    list[Precision] | None,
+    list[_Graph] | None,
     typer.Option("--precision", help="A graph to publish, and others by giving it again; all that are good enough."),
 ]
 
@@ -47,7 +58,7 @@ def publish(  # noqa: PLR0913, PLR0917 - one for each option
     from training.run import Run
 
     place = Store(store or default_root())
-    contents = Contents(golden, report_images, precisions or ())
+    contents = Contents(golden, report_images, [name for name in PRECISIONS if name in (precisions or ())])
     manifest = publish(Run(run), place, name, contents, alias=alias, who=getpass.getuser())
     facts = {
         "name": name,
