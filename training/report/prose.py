@@ -77,7 +77,7 @@ def covering(content: Content) -> str:
     kept = "kept" if conformal.test_coverage >= conformal.coverage else "within chance of it"
     kept = "missed" if high < conformal.coverage else kept
     return (
-        f"The set of likely labels, those scored at least {conformal.threshold:.3f} and the best guess, is to hold the "
+        f"The set of likely labels, those scored at least {conformal.threshold:.4f} and the best guess, is to hold the "
         f"true one in {conformal.coverage:.1%} of the cases. On the test split it does so in "
         f"{conformal.test_coverage:.1%} ({low:.1%} to {high:.1%} at 95% confidence): what was asked for is {kept}. A "
         f"set has {conformal.mean_size:.2f} labels on average."

@@ -168,8 +168,8 @@ def test_however_many_classes_and_mistakes_there_are_it_stays_below_a_megabyte(t
     assert 500_000 < write_report(run).stat().st_size < 1_000_000
 
 
-def test_a_run_without_a_mistake_has_a_report_too(tmp_path: Path) -> None:
-    run = made_up_run(tmp_path, ("a", "b"), each=1)
+def test_a_run_of_one_epoch_without_a_mistake_has_a_report_too(tmp_path: Path) -> None:
+    run = made_up_run(tmp_path, ("a", "b"), each=1, epochs=history((1.0, 1.0)))
     assert run.metrics().correct == 2
     page = Page(render_report(run, "x", illustrated=True))
     assert "Worst mistakes" not in page.text()
