@@ -4,7 +4,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.manifest import InputSpec
+from models.layout import graph_file
+from models.manifest import InputSpec, Precision
 from models.opening import open_version
 from models.refs import parse_ref
 from models.runtime import Session, open_session
@@ -31,22 +32,23 @@ class Subject:
     data_path: Path | None
 
 
-def open_subject(name: str, store: Store) -> Subject:
+def open_subject(name: str, store: Store, precision: Precision | None = None) -> Subject:
     """Open a run's folder, or a version of ``store`` by its ref, proved as a service proves it.
 
-    Raises RunUnusable for a run that is not finished, RegistryError or BundleError for a version.
+    The graph is the one of ``precision``, by default the most exact. Raises RunUnusable for a run that is not finished,
+    VariantFailed for a graph that it has not, RegistryError or BundleError for a version.
     """
     run = Run(Path(name))
-    return _of_run(name, run) if run.exists else _of_version(name, store)
+    return _of_run(name, run, precision or "fp32") if run.exists else _of_version(name, store, precision)
 
 
-def _of_run(name: str, run: Run) -> Subject:
+def _of_run(name: str, run: Run, precision: Precision) -> Subject:
     recipe, record, path = run.recipe(), run.splits(), run.info().data_path
-    run.metrics()  # refuses a run that is not finished
-    session = open_session(run.graph)
+    run.metrics(precision)  # refuses a run that is not finished
+    session = open_session(run.folder / graph_file(precision))
     session.check_signature(recipe.input, len(record.labels))
     return Subject(
-        name,
+        name if precision == "fp32" else f"{name} ({precision})",
         session,
         record.labels,
         recipe.input,
@@ -57,12 +59,12 @@ def _of_run(name: str, run: Run) -> Subject:
     )
 
 
-def _of_version(ref: str, store: Store) -> Subject:
+def _of_version(ref: str, store: Store, precision: Precision | None) -> Subject:
     resolved = store.resolve(parse_ref(ref))
-    opened = open_version(store, resolved.name, resolved.version)
-    manifest = opened.manifest
+    opened = open_version(store, resolved.name, resolved.version, precision=precision)
+    manifest, name = opened.manifest, f"{resolved.name}@{resolved.version}"
     return Subject(
-        f"{resolved.name}@{resolved.version}",
+        name if opened.precision == "fp32" else f"{name} ({opened.precision})",
         opened.session,
         manifest.labels,
         manifest.input,

@@ -160,7 +160,7 @@ def _graph(precision: Precision, graph: Graph) -> str:
     if graph.measured is None:
         return precision
     facts = [f"{graph.measured.bytes / 1e6:.1f} MB", f"{graph.measured.accuracy:.2%}"]
-    if graph.measured.speed_up is not None:
+    if graph.measured.speed_up is not None and precision != "fp32":
         facts.append(f"{graph.measured.speed_up:.1f} times as fast as fp32 on {graph.measured.hardware}")
     return f"{precision} ({', '.join(facts)})"
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from models.errors import ModelNotFound
+from models.manifest import Precision
 from models.postprocess import Probabilities
 from models.preprocess import Pixels
 from models.runtime import Session
@@ -39,6 +40,16 @@ def test_a_published_version_is_measured_through_the_store(finished: Run, store:
     found = evaluate(open_subject("shapes@production", store), drawings)
     assert (found.subject, found.same_test_split) == ("shapes@1", True)
     assert found.metrics == finished.metrics()
+
+
+@pytest.mark.parametrize("precision", ["fp16", "int8"])
+def test_each_graph_is_measured_as_it_was_published(
+    finished: Run, store: Store, drawings: Path, precision: Precision
+) -> None:
+    of_run = evaluate(open_subject(str(finished.folder), store, precision), None)
+    of_version = evaluate(open_subject("shapes", store, precision), drawings)
+    assert of_run.metrics == of_version.metrics == finished.metrics(precision)
+    assert of_version.subject == f"shapes@1 ({precision})"
 
 
 def test_other_data_is_measured_whole_and_said_to_be_other(

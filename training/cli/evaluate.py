@@ -4,26 +4,30 @@ from typing import Annotated
 
 import typer
 
+from models.manifest import Precision
 from models.store import Store, default_root
 from training.cli.options import Data, Json, StorePath, print_json, require_torch
+
+_Precision = Annotated[Precision | None, typer.Option(help="The graph to measure; the most exact one by default.")]
 
 
 def evaluate(
     subject: Annotated[str, typer.Argument(metavar="RUN_DIR|REF", help="A run's folder, or name, name@version.")],
     data: Data = None,
+    precision: _Precision = None,
     store: StorePath = None,
     as_json: Json = False,
 ) -> None:
-    """Measure the exported graph on a test split, exactly as the service would answer.
+    """Measure a graph on a test split, exactly as the service would answer with it.
 
-    Example: whatsit evaluate cifar10@production --data cifar-10-batches-bin --json
+    Example: whatsit evaluate cifar10@production --data cifar-10-batches-bin --precision int8 --json
     """
     require_torch()
     from training.evaluate import evaluate
     from training.subject import open_subject
     from training.tables import confusion_table, metrics_table, show
 
-    measured = evaluate(open_subject(subject, Store(store or default_root())), data)
+    measured = evaluate(open_subject(subject, Store(store or default_root()), precision), data)
     if as_json:
         print_json(measured.model_dump(mode="json"))
         return
