@@ -45,8 +45,8 @@ def publish(  # noqa: PLR0913, PLR0917 - one for each option
     The folder of --golden may say in SOURCES.toml where its images are from: a table [images] with a line
     "cat.png" = "origin, licence" for each.
 
-    The report shows its worst mistakes as images where the recipe states a licence in data.licence; else it names them,
-    unless --report-images says that you may publish them.
+    The report shows its worst mistakes as images where the recipe states a licence in data.licence, or where
+    --report-images says that you may publish them.
 
     Graphs of lower precision go along where training made them and they lose at most one point of test accuracy.
     Without the one of float32 a version is a quarter as large; its numbers are then those of what it has.

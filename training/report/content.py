@@ -22,7 +22,7 @@ from training.variants.facts import Variants
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """The facts of one report; ``illustrated`` is whether images of the data may be shown.
+    """The facts of one report; ``illustrated`` is whether images of the data and names of its files may be shown.
 
     The reliability ``before`` and ``after`` calibration is that of the test split, as all numbers are. ``sets`` are
     those of likely labels, by their size; there are none where no coverage was asked for or proved. All is of the

@@ -87,7 +87,7 @@ def covering(content: Content) -> str:
 def data_facts(content: Content) -> Facts:
     """What is known of the data besides its counts."""
     record, counts = content.record, content.evidence.counts["train"]
-    unreadable = ", ".join(record.unreadable[:_NAMED]) + (", …" if len(record.unreadable) > _NAMED else "")
+    unreadable = ", ".join(record.unreadable[:_NAMED]) if content.illustrated else ""
     return [
         ("Source", record.source),
         ("Licence", content.recipe.data.licence or "not stated"),

@@ -36,7 +36,8 @@ def write_report(run: Run) -> Path:
 def render_report(run: Run, title: str, *, illustrated: bool) -> str:
     """The report of a finished run as HTML; raises RunUnusable.
 
-    Where it is not ``illustrated``, no image of the data is in it: who publishes them needs the right to.
+    Where it is not ``illustrated``, no image of the data is in it, nor the name of a file: who publishes them needs the
+    right to.
     """
     content = read_content(run, title, illustrated=illustrated)
     style = (Path(__file__).parent / "templates" / "report.css").read_text(encoding="utf-8")
