@@ -82,14 +82,19 @@ def test_one_that_loses_more_than_a_point_is_refused_with_its_figures(
 
 
 @pytest.mark.parametrize(
-    ("content", "reason"), [(b"junk", "not a readable ONNX file"), (None, "between the first and the last")]
+    ("content", "reason"),
+    [
+        (b"junk", "not a readable ONNX file"),
+        (VariantFailed("no layer lies between the first and the last"), "between the first and the last"),
+        (RuntimeError("an operator of tomorrow"), "an operator of tomorrow"),
+    ],
 )
 def test_one_that_cannot_be_made_stops_nothing(
-    before: Exported, monkeypatch: pytest.MonkeyPatch, content: bytes | None, reason: str
+    before: Exported, monkeypatch: pytest.MonkeyPatch, content: bytes | Exception, reason: str
 ) -> None:
     def broken(graph: Path, pixels: Pixels) -> bytes:
-        if content is None:
-            raise VariantFailed("no layer lies between the first and the last, which stay in float32")
+        if isinstance(content, Exception):
+            raise content
         return content
 
     monkeypatch.setattr(make, "quantise", broken)
