@@ -5,7 +5,7 @@ Nothing here imports torch before a command runs, so that ``--help`` is quick an
 
 import typer
 
-from training.cli import runs
+from training.cli import data, runs
 from training.cli.compare import compare
 from training.cli.describe import describe
 from training.cli.evaluate import evaluate
@@ -19,4 +19,5 @@ def register(app: typer.Typer) -> None:
     """Add the commands of training to ``app``."""
     for command in (train, evaluate, compare, describe, report, publish, recipes):
         app.command(command.__name__)(command)
+    app.add_typer(data.app, name="data")
     app.add_typer(runs.app, name="runs")

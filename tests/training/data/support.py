@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageEnhance
 from torch import Tensor
 
 from tests.support.images import PHOTOS, photo
@@ -26,3 +26,24 @@ def as_batch(images: list[Image.Image]) -> Tensor:
 def levels_apart(batch: Tensor, images: list[Image.Image]) -> float:
     """By how many grey levels of 0..255 a batch differs from images, at most."""
     return (batch - as_batch(images)).abs().max().item() * 255
+
+
+def crops(count: int, side: int = 48, seed: int = 0) -> list[Image.Image]:
+    """Parts of the photographs that show something, of random place and size, as squares of ``side`` pixels."""
+    rng = np.random.default_rng(seed)
+    originals = [photo(name) for name in PHOTOS]
+    found = []
+    while len(found) < count:
+        original = originals[rng.integers(len(originals))]
+        size = int(rng.integers(40, 90))
+        left, top = rng.integers(0, original.width - size), rng.integers(0, original.height - size)
+        part = original.crop((left, top, left + size, top + size)).resize((side, side))
+        if np.abs(np.diff(np.asarray(part.convert("L")).astype(int))).mean() > 4:
+            found.append(part)
+    return found
+
+
+def changed(image: Image.Image) -> Image.Image:
+    """As somebody else would have saved it: smaller and back, brighter, of less contrast."""
+    small = image.resize((image.width * 5 // 8, image.height * 5 // 8)).resize(image.size)
+    return ImageEnhance.Brightness(ImageEnhance.Contrast(small).enhance(0.8)).enhance(1.1)

@@ -1,26 +1,11 @@
 import numpy as np
 import pytest
-from PIL import Image, ImageEnhance
+from PIL import Image
 
-from tests.support.images import PHOTOS, photo
+from tests.training.data.support import changed, crops
 from training.data import duplicates
 from training.data.descriptors import Descriptors, describe
 from training.data.duplicates import NearPairs, chance_thresholds, find_near
-
-SIDE = 48
-
-
-def crops(count: int, seed: int = 0) -> list[Image.Image]:
-    """Parts of real photographs at random places, of random size."""
-    rng = np.random.default_rng(seed)
-    originals = [photo(name) for name in PHOTOS]
-    found = []
-    for _ in range(count):
-        original = originals[rng.integers(len(originals))]
-        side = int(rng.integers(40, 90))
-        left, top = rng.integers(0, original.width - side), rng.integers(0, original.height - side)
-        found.append(original.crop((left, top, left + side, top + side)).resize((SIDE, SIDE)))
-    return found
 
 
 def described(images: list[Image.Image]) -> Descriptors:
@@ -29,12 +14,6 @@ def described(images: list[Image.Image]) -> Descriptors:
 
 def as_set(pairs: NearPairs) -> set[tuple[int, int]]:
     return set(zip(pairs.first.tolist(), pairs.second.tolist(), strict=True))
-
-
-def changed(image: Image.Image) -> Image.Image:
-    """As somebody else would have saved it: smaller and back, brighter, of less contrast."""
-    small = image.resize((30, 30)).resize((SIDE, SIDE))
-    return ImageEnhance.Brightness(ImageEnhance.Contrast(small).enhance(0.8)).enhance(1.1)
 
 
 def test_changed_and_mirrored_copies_are_found_and_nothing_else() -> None:
@@ -76,7 +55,7 @@ def test_where_all_images_are_alike_copies_must_be_more_alike() -> None:
 def test_all_copies_of_one_image_are_found_also_where_there_are_many() -> None:
     images = crops(120)
     rng = np.random.default_rng(0)
-    burst = [np.asarray(images[0]) + rng.integers(0, 2, (SIDE, SIDE, 3), dtype=np.uint8) // 2 for _ in range(40)]
+    burst = [np.asarray(images[0]) + rng.integers(0, 2, (48, 48, 3), dtype=np.uint8) // 2 for _ in range(40)]
     pairs = find_near(described(images + [Image.fromarray(frame) for frame in burst]))
     frames = {0, *range(120, 160)}
     found = {row for pair in as_set(pairs) if set(pair) <= frames for row in pair}
@@ -90,7 +69,7 @@ def test_small_tiles_find_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("_ROWS", "_COLUMNS", "_PAIRS"):
         monkeypatch.setattr(duplicates, name, 7)
     again = find_near(described(images + [changed(image) for image in images[:20]]))
-    assert len(whole) == 17  # three are smooth parts of a photograph, and plain
+    assert len(whole) >= 20
     assert as_set(again) == as_set(whole)
 
 

@@ -1,0 +1,62 @@
+"""How many images each class has, and which files cannot be read."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from training.data.check.facts import Finding, Severity
+from training.data.check.material import Material, images, some
+from training.data.samples import SPLITS, Split
+
+_FEWEST: dict[Split, int] = {"train": 20, "validation": 5, "test": 10}
+_FEW: dict[Split, tuple[Severity, str]] = {
+    "train": ("warning", "to learn from: collect more, or join classes"),
+    "validation": ("note", "in the validation split, which chooses the epoch, the temperature and the thresholds"),
+    "test": ("note", "in the test split, so that its recall is hardly known: collect more"),
+}
+_IMBALANCE = 3  # the largest class by the smallest
+
+
+def check_counts(material: Material) -> Iterator[Finding]:
+    """Unreadable files, classes of few images, classes of very unequal size."""
+    yield from _unreadable(material)
+    if material.splits is not None:
+        for split in SPLITS:
+            yield from _few(material, split)
+        yield from _imbalance(material)
+
+
+def _unreadable(material: Material) -> Iterator[Finding]:
+    reasons = material.decoded.unreadable
+    if reasons:
+        total = images(len(material.source.samples), "file", "files")
+        text = f"{len(reasons):,} of {total} cannot be read and will be left out: mend them, or take them away"
+        examples = some([f"{key}: {reason}" for key, reason in reasons.items()])
+        yield Finding(kind="unreadable", severity="warning", images=len(reasons), text=text, examples=examples)
+
+
+def _few(material: Material, split: Split) -> Iterator[Finding]:
+    counts = material.count(material.rows(split))
+    few = {label: count for label, count in zip(material.source.labels, counts, strict=True) if count < _FEWEST[split]}
+    if few:
+        severity, consequence = _FEW[split]
+        text = f"{images(len(few), 'class has', 'classes have')} fewer than {_FEWEST[split]} images {consequence}"
+        examples = some([f"{label}: {count}" for label, count in sorted(few.items(), key=lambda item: item[1])])
+        yield Finding(kind="few", severity=severity, images=sum(few.values()), text=text, examples=examples)
+
+
+def _imbalance(material: Material) -> Iterator[Finding]:
+    rows = material.rows("train")
+    counts = np.array(material.count(rows))
+    least, most = int(counts.argmin()), int(counts.argmax())
+    ratio = counts[most] / counts[least]
+    if ratio < _IMBALANCE:
+        return
+    balance = material.recipe.fit.balance
+    labels = material.source.labels
+    text = f"{labels[most]!r} has {ratio:.1f} times as many training images as {labels[least]!r}"
+    advice = "even them out with --set fit.balance=weights or --set fit.balance=sampling"
+    severity: Severity = "warning"
+    if balance != "none":
+        severity, advice = "note", f"fit.balance = {balance!r} evens them out"
+    yield Finding(kind="imbalance", severity=severity, images=len(rows), text=f"{text}: {advice}")
