@@ -101,6 +101,7 @@ def _measured(run: Run, metrics: Metrics) -> Measured:
 
 def _provenance(run: Run) -> Provenance:
     recipe, record, info, history = run.recipe(), run.splits(), run.info(), run.history()
+    check = run.check()
     return Provenance(
         recipe=recipe.model_dump(mode="json"),
         data=record.summary(),
@@ -112,4 +113,5 @@ def _provenance(run: Run) -> Provenance:
         training_seconds=round(sum(row.seconds for row in history), 1),
         epochs=len(history),
         temperature=run.calibration().temperature,
+        data_check={} if check is None else check.summary(),
     )

@@ -4,6 +4,7 @@ recipe.json   what was asked for               last.pt       the last finished e
 run.json      on what, with what, from where   best.pt       the epoch of the least validation loss
 splits.json   which image is in which split    model.onnx    the exported graph
 metrics.jsonl one line an epoch                calibration.json, metrics.json, golden/
+check.json    what was found out about the data, contact-sheet.jpg some images of each class
 test.npz      the answers to the test split    evidence.json what else report.html is made of
 variants.json what the graphs of lower precision are, model.fp16.onnx and model.int8.onnx
 """
@@ -20,6 +21,7 @@ from models.layout import graph_file
 from models.manifest import Metrics, Precision, Strict
 from training.calibrate import Calibration
 from training.config import Recipe, parse_recipe
+from training.data.check.facts import DataCheck
 from training.data.splits import SplitRecord
 from training.errors import RunUnusable
 from training.variants.facts import Variants
@@ -64,6 +66,8 @@ class Run:
         self.recipe_file = folder / "recipe.json"
         self.info_file = folder / "run.json"
         self.splits_file = folder / "splits.json"
+        self.check_file = folder / "check.json"
+        self.sheet_file = folder / "contact-sheet.jpg"
         self.metrics_log = folder / "metrics.jsonl"
         self.last = folder / "last.pt"
         self.best = folder / "best.pt"
@@ -99,6 +103,10 @@ class Run:
     def splits(self) -> SplitRecord:
         """Which image is in which split."""
         return SplitRecord.model_validate_json(self.read(self.splits_file))
+
+    def check(self) -> DataCheck | None:
+        """What was found out about the data; None for a run of before that was kept."""
+        return DataCheck.model_validate_json(self.read(self.check_file)) if self.check_file.exists() else None
 
     def calibration(self, precision: Precision = "fp32") -> Calibration:
         """What calibration found for one of the graphs; raises RunUnusable when the run is not finished."""

@@ -7,6 +7,8 @@ from pathlib import Path
 from models.store import Store
 from training import environment
 from training.config import Recipe
+from training.data.check.inspect import check_dataset, tell
+from training.data.contact_sheet import contact_sheet
 from training.data.dataset import Dataset, load_dataset
 from training.data.samples import SPLITS
 from training.data.sources import open_source
@@ -19,7 +21,7 @@ from training.processes import is_first, rank
 from training.progress import say
 from training.recording import recorded
 from training.report.write import write_report
-from training.run import Run, RunInfo, write_model
+from training.run import Run, RunInfo, write_bytes, write_model
 from training.tools import Tool
 from training.tracking import check_tools, tracked
 from training.weights import check_weights
@@ -77,6 +79,7 @@ def _train(request: Request, run: Run) -> None:
     _keep_splits(run, data)
     counts = ", ".join(f"{data.count(split):,} {split}" for split in SPLITS)
     say(f"{data.record.source}: {len(data.labels)} classes; images: {counts}")
+    _keep_check(request.recipe, data, run)
     with recorded(run, request.changes), tracked(request.track, run) as tracker:
         fit(request.recipe, data, run, tracker.epoch, request.store)
         finish(request.recipe, data, run)
@@ -112,6 +115,15 @@ def _info(request: Request) -> RunInfo:
         hardware=environment.hardware(),
         precision=choose_precision(request.recipe.fit),
     )
+
+
+def _keep_check(recipe: Recipe, data: Dataset, run: Run) -> None:
+    """Say what is wrong with the data before anything is learnt from it, and save what was found."""
+    check = check_dataset(data, recipe)
+    tell(check)
+    sheet = contact_sheet(data.pixels, data.targets, data.splits.train, data.labels, recipe.seed)
+    write_bytes(run.sheet_file, sheet)
+    write_model(run.check_file, check)
 
 
 def _keep_splits(run: Run, data: Dataset) -> None:

@@ -1,3 +1,4 @@
+import json
 import shutil
 from pathlib import Path
 
@@ -28,6 +29,8 @@ def test_a_published_run_opens_and_says_where_it_is_from(finished: Run, tmp_path
     assert {"torch", "onnx", "onnxruntime", "numpy", "pillow", "python"} <= provenance.packages.keys()
     assert provenance.epochs == 3
     assert provenance.training_seconds > 0
+    assert provenance.data_check["counts"]["train"] == [36, 36, 36]
+    assert "examples" not in json.dumps(provenance.data_check)  # names of files are nobody's business
     assert store.aliases("shapes") == {}
 
 

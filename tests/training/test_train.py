@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from models.errors import WhatsitError
 from models.store import Store
@@ -29,6 +30,10 @@ def test_a_finished_run_has_everything(finished: Run) -> None:
     assert finished.metrics().images == 30
     assert finished.metrics().accuracy > 0.6
     assert finished.calibration().temperature > 0
+    check = finished.check()
+    assert check is not None
+    assert check.counts["test"] == (10, 10, 10)
+    assert Image.open(finished.sheet_file).format == "JPEG"
     assert len(list(finished.golden.glob("*.png"))) == 3
     assert finished.graph.exists()
 
