@@ -33,7 +33,8 @@ def test_a_finished_run_has_everything(finished: Run) -> None:
     check = finished.check()
     assert check is not None
     assert check.counts["test"] == (10, 10, 10)
-    assert Image.open(finished.sheet_file).format == "JPEG"
+    with Image.open(finished.sheet_file) as sheet:
+        assert sheet.format == "JPEG"
     assert len(list(finished.golden.glob("*.png"))) == 3
     assert finished.graph.exists()
 
