@@ -8,6 +8,7 @@ from models.manifest import Metrics
 from training.calibrate import Calibration
 from training.config import Recipe
 from training.curves import Crossover, crossover
+from training.data.check.facts import DataCheck
 from training.data.splits import SplitRecord
 from training.describe_network import describe_run
 from training.description import Description
@@ -15,6 +16,7 @@ from training.errors import RunUnusable
 from training.intervals import macro_f1_interval, wilson
 from training.report.evidence import Evidence, read_answers, read_evidence
 from training.report.facts import Acceptance, Rate, acceptance, set_sizes
+from training.report.thumbnails import jpeg_uri
 from training.run import EpochMetrics, Run, RunInfo, best_epoch
 from training.scores import Bin, calibration_error, reliability, without_temperature
 from training.variants.facts import Variants
@@ -26,7 +28,8 @@ class Content:
 
     The reliability ``before`` and ``after`` calibration is that of the test split, as all numbers are. ``sets`` are
     those of likely labels, by their size; there are none where no coverage was asked for or proved. All is of the
-    graph of float32, of ``graph_bytes``; ``variants`` were made from it.
+    graph of float32, of ``graph_bytes``; ``variants`` were made from it. ``sheet`` shows some training images of each
+    class, as a data URI; it and ``check`` are None for runs of before there were any.
     """
 
     title: str
@@ -48,6 +51,8 @@ class Content:
     acceptance: Acceptance
     sets: tuple[tuple[str, Rate], ...]
     evidence: Evidence
+    check: DataCheck | None
+    sheet: str | None
     variants: Variants
     graph_bytes: int
 
@@ -89,6 +94,8 @@ def read_content(run: Run, title: str, *, illustrated: bool) -> Content:
         acceptance=acceptance(answers, calibration.decision, recipe.decision.accuracy),
         sets=set_sizes(answers, calibration.conformal) if calibration.conformal else (),
         evidence=read_evidence(run),
+        check=run.check(),
+        sheet=jpeg_uri(run.sheet_file.read_bytes()) if illustrated and run.sheet_file.exists() else None,
         variants=run.variants(),
         graph_bytes=run.graph.stat().st_size,
     )

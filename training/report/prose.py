@@ -1,6 +1,7 @@
 """The sentences and lists of facts of the report that depend on what was measured."""
 
 from models.manifest import ACCEPTS_NOTHING
+from training.data.check.facts import DataCheck
 from training.intervals import wilson
 from training.report.content import Content
 
@@ -88,7 +89,7 @@ def data_facts(content: Content) -> Facts:
     """What is known of the data besides its counts."""
     record, counts = content.record, content.evidence.counts["train"]
     unreadable = ", ".join(record.unreadable[:_NAMED]) if content.illustrated else ""
-    return [
+    facts = [
         ("Source", record.source),
         ("Licence", content.recipe.data.licence or "not stated"),
         ("Images", _images(content)),
@@ -98,6 +99,18 @@ def data_facts(content: Content) -> Facts:
         ("Unreadable", f"{len(record.unreadable):,}" + (f": {unreadable}" if unreadable else "")),
         ("Fingerprint", record.fingerprint),
     ]
+    return facts if content.check is None else facts + _originals(content.check)
+
+
+def _originals(check: DataCheck) -> Facts:
+    """What the files are."""
+    formats = ", ".join(f"{count:,} {name}" for name, count in check.formats.items())
+    sides = [
+        (name, f"{span.least:,} to {span.largest:,} pixels, half of them up to {span.median:,}")
+        for name, span in (("Widths", check.widths), ("Heights", check.heights))
+        if span is not None
+    ]
+    return [("Formats", formats), *sides]
 
 
 def duration(seconds: float) -> str:

@@ -14,7 +14,7 @@ from training.report.rows import class_rows, confusion_cells
 from training.run import Run, write_text
 
 # Of more classes a table is folded up to the weakest ones, and cut at last; a matrix becomes a heat map.
-_UNFOLDED, _WEAKEST, _MOST_ROWS, _WIDEST_MATRIX = 30, 10, 500, 30
+_UNFOLDED, _WEAKEST, _MOST_ROWS, _WIDEST_MATRIX = 30, 10, 300, 30
 _FEW_PIXELS = 64
 _SECTIONS = {
     "training": "Training",

@@ -7,6 +7,7 @@ import numpy as np
 
 from tests.training.support import tiny_recipe
 from training.calibrate import calibrate
+from training.data.check.facts import DataCheck
 from training.data.samples import Sample
 from training.data.splits import SplitRecord, Splits
 from training.report.evidence import keep
@@ -47,6 +48,26 @@ def history(*losses: tuple[float, float]) -> list[EpochMetrics]:
         )
         for number, (train, validation) in enumerate(losses, 1)
     ]
+
+
+def data_check(**changes: object) -> DataCheck:
+    """A check that found nothing; ``changes`` are what it found."""
+    nothing = DataCheck(
+        source="drawings",
+        images=2,
+        unreadable=0,
+        labels=("a", "b"),
+        per_class=(1, 1),
+        counts={},
+        drawn=(),
+        widths=None,
+        heights=None,
+        formats={},
+        modes={},
+        overlaps=(),
+        findings=(),
+    )
+    return nothing.model_copy(update=changes)
 
 
 def made_up_run(

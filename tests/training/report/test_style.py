@@ -40,7 +40,7 @@ def test_both_schemes_name_every_colour() -> None:
 @SCHEMES
 def test_what_is_written_can_be_read(scheme: dict[str, str]) -> None:
     for ground in ("page", "paper"):
-        for name in ("ink", "quiet", "validation"):
+        for name in ("ink", "quiet", "validation", "wrong"):
             assert contrast(colour(scheme[name]), colour(scheme[ground])) >= 4.5, (name, ground)
 
 

@@ -30,6 +30,6 @@ def test_many_pixels_become_fewer_and_keep_their_aspect() -> None:
     assert opened(thumbnail(noise(300, 150, 3))).size == (64, 128)
 
 
-@pytest.mark.parametrize("side", [48, 49, 128, 500])
+@pytest.mark.parametrize("side", [40, 41, 128, 500])
 def test_none_is_large_whatever_it_shows(side: int) -> None:
-    assert len(thumbnail(noise(side, side, 3))) < 11_000
+    assert len(thumbnail(noise(side, side, 3))) < 8_400

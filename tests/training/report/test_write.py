@@ -8,7 +8,8 @@ import pytest
 
 from models.manifest import Measured
 from tests.training.report.page import Page
-from tests.training.report.support import history, made_up_run
+from tests.training.report.support import data_check, history, made_up_run
+from training.data.check.facts import Finding, Overlap, Span
 from training.errors import RunUnusable
 from training.report.write import render_report, write_report
 from training.run import Run, write_model
@@ -137,6 +138,32 @@ def test_graphs_of_lower_precision_stand_beside_float32(tmp_path: Path, page: Pa
     assert "fp16 is not published: it is 3.00 points worse." in text
 
 
+def test_what_was_found_in_the_data_is_told(tmp_path: Path) -> None:
+    run = made_up_run(tmp_path, ("a", "b"), each=1)
+    example = "b/<7>.png"
+    finding = Finding(
+        kind="near-copies", severity="warning", images=2, text="2 are nearly <alike>", examples=(example,)
+    )
+    check = data_check(
+        widths=Span(least=5, median=7, largest=9),
+        formats={"PNG": 4, "JPEG": 2},
+        overlaps=(Overlap(split="test", other="train", exact=0, near=17),),
+        findings=(finding,),
+    )
+    write_model(run.check_file, check)
+    run.sheet_file.write_bytes(b"a sheet")
+    page = Page(render_report(run, "x", illustrated=True))
+    for told in ("Warning: 2 are nearly <alike>", example, "testtrain017", "4 PNG, 2 JPEG", "5 to 9 pixels"):
+        assert told in page.text()
+    assert [image.attributes["src"] for image in page.all("img")] == ["data:image/jpeg;base64,YSBzaGVldA=="]
+    plain = Page(render_report(run, "x", illustrated=False))
+    assert plain.all("img") == []
+    assert example not in plain.text()
+    assert "2 are nearly <alike>" in plain.text()
+    write_model(run.check_file, data_check())
+    assert "found nothing that needs attention" in Page(render_report(run, "x", illustrated=True)).text()
+
+
 def test_without_the_right_to_publish_them_there_are_no_images_and_no_names_of_files(run: Run) -> None:
     html = render_report(run, "animals", illustrated=False)
     assert Page(html).all("img") == []
@@ -162,8 +189,9 @@ def test_the_matrix_of_few_classes_is_a_table_that_of_many_a_heat_map(tmp_path: 
 
 
 def test_however_many_classes_and_mistakes_there_are_it_stays_below_a_megabyte(tmp_path: Path) -> None:
-    labels = tuple(f"a name as long as none should be, of class {number}".ljust(200, "x") for number in range(500))
+    labels = tuple(f"a name as long as none should be, of class {number}".ljust(200, "x") for number in range(300))
     run = made_up_run(tmp_path, labels, "input.height=128", "input.width=128", each=1)
+    run.sheet_file.write_bytes(bytes(200_000))
     assert 500_000 < write_report(run).stat().st_size < 1_000_000
 
 
