@@ -63,8 +63,10 @@ def fit(
             if on_epoch is not None:
                 on_epoch(state.history[-1])
         fabric.barrier()  # nobody is an epoch ahead of what is saved
+    history = state.history
+    del loop  # what Fabric wrapped must go before its process group, or gloo's thread and the interpreter wait for ever
     part()
-    return state.history
+    return history
 
 
 def _begin(recipe: Recipe, data: Dataset, run: Run, fabric: Fabric, store: Store | None) -> State:
