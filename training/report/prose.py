@@ -1,7 +1,7 @@
 """The sentences and lists of facts of the report that depend on what was measured."""
 
 from models.manifest import ACCEPTS_NOTHING
-from training.data.check.facts import DataCheck
+from training.data.check.facts import DataCheck, Span
 from training.intervals import wilson
 from training.report.content import Content
 
@@ -105,12 +105,14 @@ def data_facts(content: Content) -> Facts:
 def _originals(check: DataCheck) -> Facts:
     """What the files are."""
     formats = ", ".join(f"{count:,} {name}" for name, count in check.formats.items())
-    sides = [
-        (name, f"{span.least:,} to {span.largest:,} pixels, half of them up to {span.median:,}")
-        for name, span in (("Widths", check.widths), ("Heights", check.heights))
-        if span is not None
-    ]
-    return [("Formats", formats), *sides]
+    spans = (("Widths", check.widths), ("Heights", check.heights))
+    return [("Formats", formats), *((name, _span(span)) for name, span in spans if span is not None)]
+
+
+def _span(span: Span) -> str:
+    if span.least == span.largest:
+        return f"{span.least:,} pixels"
+    return f"{span.least:,} to {span.largest:,} pixels, half of them up to {span.median:,}"
 
 
 def duration(seconds: float) -> str:

@@ -120,6 +120,9 @@ def test_people_who_do_not_see_it_can_read_it(page: Page) -> None:
     assert len(set(ids)) == len(ids)
     links = {str(element.attributes["href"])[1:] for element in page.all("a")}
     assert links < set(ids)
+    regions = [element for element in page.elements if {"aria-labelledby", "role"} & element.attributes.keys()]
+    names = [element.attributes.get("aria-label") or element.attributes["aria-labelledby"] for element in regions]
+    assert len({str(name).lower() for name in names}) == len(names)
     for element in page.elements:
         assert {element.attributes.get("aria-labelledby"), element.attributes.get("aria-describedby")} <= {None, *ids}
 
