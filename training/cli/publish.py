@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from models.manifest import PRECISIONS
+from models.manifest import PRECISIONS, Manifest
 from models.store import Store, default_root
 from training.cli.options import Json, StorePath, print_json, require_torch
 
@@ -60,19 +60,15 @@ def publish(  # noqa: PLR0913, PLR0917 - one for each option
     place = Store(store or default_root())
     contents = Contents(golden, report_images, [name for name in PRECISIONS if name in (precisions or ())])
     manifest = publish(Run(run), place, name, contents, alias=alias, who=getpass.getuser())
-    facts = {
-        "name": name,
-        "version": manifest.version,
-        "alias": alias,
-        "accuracy": manifest.metrics.accuracy,
-        "precisions": list(manifest.graphs),
-        "folder": str(place.bundle(name, manifest.version)),
-    }
+    _show(manifest, alias, place.bundle(name, manifest.version), as_json=as_json)
+
+
+def _show(manifest: Manifest, alias: str | None, folder: Path, *, as_json: bool) -> None:
+    name, accuracy = manifest.name, manifest.metrics.accuracy
     if as_json:
-        print_json(facts)
+        facts = {"name": name, "version": manifest.version, "alias": alias, "accuracy": accuracy}
+        print_json(facts | {"precisions": list(manifest.graphs), "folder": str(folder)})
         return
     also = f", now {name}@{alias}" if alias else ""
     graphs = ", ".join(manifest.graphs)
-    typer.echo(
-        f"published {name}@{manifest.version}{also}: {graphs}, {manifest.metrics.accuracy:.2%}; {facts['folder']}"
-    )
+    typer.echo(f"published {name}@{manifest.version}{also}: {graphs}, {accuracy:.2%}; {folder}")

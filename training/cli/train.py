@@ -1,13 +1,16 @@
 """``whatsit train``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from models.store import Store, default_root
 from training.cli.options import Changes, Data, Json, StorePath, print_json, require_torch
 from training.tools import Tool, require_installed
+
+if TYPE_CHECKING:
+    from training.run import Run
 
 _INTERRUPTED = 130  # as shells count it: 128 and the signal
 
@@ -39,7 +42,6 @@ def train(  # noqa: PLR0913, PLR0917 - one for each option
 
     chosen = load_recipe(recipe, changes or (), epochs)  # before torch is imported: a mistake is told at once
     from training.processes import is_first
-    from training.tables import metrics_table, show
     from training.train import Request, train
 
     name = Path(recipe).stem
@@ -51,8 +53,13 @@ def train(  # noqa: PLR0913, PLR0917 - one for each option
     except KeyboardInterrupt:
         typer.echo(f"stopped; the same command with --resume goes on after the last whole epoch of {folder}", err=True)
         raise typer.Exit(_INTERRUPTED) from None
-    if not is_first():
-        return
+    if is_first():
+        _show(run, as_json=as_json)
+
+
+def _show(run: "Run", *, as_json: bool) -> None:
+    from training.tables import metrics_table, show
+
     if as_json:
         facts = {"run": str(run.folder), "epochs": [row.model_dump() for row in run.history()]}
         print_json(facts | {"test": run.metrics().model_dump(mode="json")})
