@@ -56,6 +56,8 @@ def train(request: Request) -> Run:
         _take_up(request, run)
     if run.metrics_file.exists():
         say(f"{run.folder} is finished already")
+        if is_first() and not run.report_file.exists():  # a kill came between them
+            write_report(run)
         return run
     if not is_first():
         fit(request.recipe, _read(request, run), run, store=request.store)
