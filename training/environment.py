@@ -9,7 +9,7 @@ from pathlib import Path
 import onnxruntime
 import torch
 
-_PACKAGES = ("torch", "lightning", "onnx", "onnxscript", "numpy", "pillow")
+_PACKAGES = ("torch", "lightning", "kornia", "onnx", "onnxscript", "numpy", "pillow")
 _ROOT = Path(__file__).parent.parent
 
 
