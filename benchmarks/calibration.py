@@ -1,10 +1,12 @@
 """Whether what calibration promises is kept: on the answers of a finished run, and where validation serves twice.
 
     python -m benchmarks.calibration kept RUN_DIR [--images 2000]
+    python -m benchmarks.calibration few RUN_DIR
     python -m benchmarks.calibration reused DIR
 
 ``kept`` draws validation splits out of the test split of a run, chooses thresholds and sets on each, and looks at what
-they do on the rest. ``reused`` trains a small network on 6,000 images of the Fashion-MNIST in DIR; then one split
+they do on the rest. ``few`` fits the temperature on a few of these answers, with and without a share for what they have
+not shown. ``reused`` trains a small network on 6,000 images of the Fashion-MNIST in DIR; then one split
 chooses the epoch and the temperature, and thresholds and sets are chosen on that same split, as training does, or on a
 fresh one.
 """
@@ -78,6 +80,23 @@ def kept(run: Run, images: int) -> None:
     show(f"chosen on {images:,} of {len(answers.targets):,} answers", draws)
 
 
+def few(run: Run) -> None:
+    """Fit on a few of the run's test answers, measure on the others."""
+    answers, random = read_answers(run), np.random.default_rng(0)
+    logits, targets = np.log(np.maximum(answers.probabilities, 1e-45)), answers.targets
+    for images in (20, 50, 100, 200, 500, 1000):
+        losses: dict[float, list[float]] = {0.0: [], 1.0: []}
+        for _ in range(DRAWS if 2 * images <= len(targets) else 0):
+            chosen, fresh = np.split(random.permutation(len(targets)), [images])
+            for unseen, found in losses.items():
+                probabilities = softmax(logits[fresh], fit_temperature(logits[chosen], targets[chosen], unseen))
+                truth = probabilities[np.arange(len(fresh)), targets[fresh]]
+                found.append(float(-np.log(np.maximum(truth, 1e-45)).mean()))
+        for unseen, found in losses.items():
+            if found:
+                print(f"{images:,} images, {unseen:.0f} unseen: loss {np.mean(found):.4f}, at worst {max(found):.4f}")
+
+
 def reused(folder: Path) -> None:
     """Choose on the split that chose the epoch, and on another."""
     data = load_dataset(open_source((recipe := load_recipe("fashion-mnist", ())).data, folder), recipe)
@@ -122,11 +141,13 @@ def epochs(pixels: np.ndarray, targets: Targets, trained: np.ndarray, pool: np.n
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["kept", "reused"])
+    parser.add_argument("what", choices=["kept", "few", "reused"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--images", type=int, default=2000)
     given = parser.parse_args()
     if given.what == "kept":
         kept(Run(given.folder), given.images)
+    elif given.what == "few":
+        few(Run(given.folder))
     else:
         reused(given.folder)

@@ -10,6 +10,7 @@ than that.
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from models.manifest import Conformal, Decision, Strict
 from models.postprocess import Probabilities
@@ -45,17 +46,31 @@ class Calibration(Strict):
         return self.model_copy(update={"conformal": conformal})
 
 
-def fit_temperature(logits: NDArray[np.float32], targets: Targets) -> float:
+def fit_temperature(logits: NDArray[np.float32], targets: Targets, unseen: float = 1.0) -> float:
     """The temperature that logits ``[N, classes]`` are to be divided by for the least loss (Guo et al. 2017).
+
+    As in Platt scaling (1999) the truth counts a little less than all, ``1 - unseen / (N + 2)``, and the rest goes to
+    all labels alike, for what N images have not shown. Without it 20 images that are all right would make every
+    answer certain: fitted on 20 answers of a classifier of letters the loss of the others was 0.40 on average and at
+    worst 0.81, with it 0.17 and 0.23; on 1,000 it was 0.133 both ways (``python -m benchmarks.calibration few``).
 
     The loss is convex in the inverse of the temperature, so halving the interval of its slope's sign finds it.
     """
     exact = logits.astype(np.float64)
+    truth, share = exact[np.arange(len(targets)), targets], unseen / (len(targets) + 2)
+    wanted = float(((1 - share) * truth + share * exact.mean(axis=1)).mean())
     low, high = 1 / _MOST, 1 / _LEAST
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        low, high = (low, middle) if _slope(exact, targets, middle) > 0 else (middle, high)
+        low, high = (low, middle) if _expected(exact, middle) > wanted else (middle, high)
     return 2 / (low + high)
+
+
+def calibrated_loss(logits: NDArray[np.float32], targets: Targets) -> float:
+    """The mean loss in nats of finite logits ``[N, classes]`` at the temperature that makes it least."""
+    # In float64, or epochs of an easy validation split would have the same loss, 0.
+    scores = special.log_softmax(logits.astype(np.float64) / fit_temperature(logits, targets), axis=1)
+    return -float(scores[np.arange(len(targets)), targets].mean())
 
 
 def calibrate(logits: NDArray[np.float32], targets: Targets, wanted: DecisionSettings) -> Calibration:
@@ -71,8 +86,6 @@ def calibrate(logits: NDArray[np.float32], targets: Targets, wanted: DecisionSet
     )
 
 
-def _slope(logits: NDArray[np.float64], targets: Targets, inverse: float) -> float:
-    """The derivative of the mean loss by the inverse temperature: expected logit less the logit of the truth."""
-    powers = np.exp(inverse * (logits - logits.max(axis=1, keepdims=True)))
-    expected = (powers * logits).sum(axis=1) / powers.sum(axis=1)
-    return float((expected - logits[np.arange(len(targets)), targets]).mean())
+def _expected(logits: NDArray[np.float64], inverse: float) -> float:
+    """The mean logit that the answers expect; less the mean wanted one it is the loss's slope by ``inverse``."""
+    return float((special.softmax(inverse * logits, axis=1) * logits).sum(axis=1).mean())

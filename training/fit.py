@@ -19,6 +19,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from models.store import Store
 from training.batches import count_steps, epoch_batches, share
+from training.calibrate import calibrated_loss
 from training.checkpoint import State, load_last
 from training.config import Recipe
 from training.data.augment import Augment, to_unit
@@ -189,10 +190,10 @@ class _Loop:
         return self._model
 
     def _validate(self) -> tuple[float, float]:
-        logits = torch.from_numpy(predict(self._fabric, self._state.answering, self._data, "validation"))
-        targets = torch.from_numpy(self._data.targets[self._data.splits.validation])
-        accuracy = (logits.argmax(1) == targets).double().mean().item()
-        return functional.cross_entropy(logits, targets).item(), accuracy
+        logits = predict(self._fabric, self._state.answering, self._data, "validation")
+        targets = self._data.targets[self._data.splits.validation]
+        loss = calibrated_loss(logits, targets) if np.isfinite(logits).all() else math.nan
+        return loss, float((logits.argmax(axis=1) == targets).mean())
 
     def _load(self, split: Split, rows: Indices) -> tuple[Tensor, Tensor]:
         chosen = self._data.splits[split][rows]

@@ -110,7 +110,7 @@ def _provenance(run: Run) -> Provenance:
         packages=info.packages,
         hardware=info.hardware,
         precision=info.precision,
-        training_seconds=round(sum(row.seconds for row in history), 1),
+        training_seconds=round(sum(row.seconds for row in history), 3),
         epochs=len(history),
         temperature=run.calibration().temperature,
         data_check={} if check is None else check.summary(),

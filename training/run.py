@@ -30,6 +30,9 @@ from training.variants.facts import Variants
 class EpochMetrics(Strict):
     """One line of ``metrics.jsonl``. Losses are in nats; those of training are of augmented images.
 
+    Validation is measured as the network would answer in service: at the temperature that fits this epoch best.
+    Without that, an epoch of better answers loses against one that is less sure of them (Guo et al. 2017).
+
     ``learning_rate`` is the one of the epoch's last step, ``seconds`` the time of training and validation.
     """
 

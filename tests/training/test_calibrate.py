@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from training.calibrate import calibrate, fit_temperature
+from training.calibrate import calibrate, calibrated_loss, fit_temperature
 from training.scores import softmax
 from training.settings import DecisionSettings
 
@@ -28,9 +28,26 @@ def test_no_other_temperature_has_less_loss() -> None:
     found = fit_temperature(logits, targets)
 
     def loss(temperature: float) -> float:
-        return functional.cross_entropy(torch.from_numpy(logits) / temperature, torch.from_numpy(targets)).item()
+        scaled = torch.from_numpy(logits) / temperature
+        return functional.cross_entropy(scaled, torch.from_numpy(targets), label_smoothing=1 / 502).item()
 
     assert loss(found) <= min(loss(found * 1.02), loss(found / 1.02))
+
+
+@pytest.mark.parametrize("count", [4, 20, 400])
+def test_a_few_right_answers_make_no_answer_certain(count: int) -> None:
+    logits = np.eye(4, dtype=np.float32).repeat(count // 4, axis=0) * 6
+    scores = softmax(logits, fit_temperature(logits, logits.argmax(axis=1)))
+    assert scores.max(axis=1) == pytest.approx(1 - 0.75 / (count + 2), abs=1e-5)
+
+
+def test_the_calibrated_loss_does_not_mind_how_sure_the_logits_are() -> None:
+    logits, targets = overconfident(500)
+    least = functional.cross_entropy(
+        torch.from_numpy(logits) / fit_temperature(logits, targets), torch.from_numpy(targets)
+    )
+    assert calibrated_loss(logits, targets) == pytest.approx(least.item(), abs=1e-6)
+    assert calibrated_loss(logits * 3, targets) == pytest.approx(least.item(), abs=1e-6)
 
 
 def test_calibration_brings_the_error_down_and_keeps_the_answers() -> None:
@@ -41,9 +58,10 @@ def test_calibration_brings_the_error_down_and_keeps_the_answers() -> None:
     assert calibration.decision.accuracy >= 0.9
 
 
-def test_a_split_without_mistakes_ends_at_the_least_temperature() -> None:
-    logits = np.eye(3, dtype=np.float32)
-    assert fit_temperature(logits, np.arange(3)) == pytest.approx(0.1)
+def test_a_temperature_has_its_ends() -> None:
+    logits, targets = np.eye(3, dtype=np.float32), np.arange(3)
+    assert fit_temperature(logits / 100, targets) == pytest.approx(0.1)
+    assert fit_temperature(logits * 100, (targets + 1) % 3) == pytest.approx(10)
 
 
 def test_sets_are_measured_on_the_test_split() -> None:
