@@ -141,8 +141,8 @@ def _about(reference: Precision, exact: Metrics) -> str:
     if reference == "fp32":
         return "The numbers above, the thresholds and the report are those of fp32."
     return (
-        f"The numbers above and the thresholds are those of {reference}. It was made from a graph of fp32 that is not "
-        f"part of this version and is right in {exact.accuracy:.2%}; the report is of that one."
+        f"The numbers above, the thresholds and the report are those of {reference}. It was made from a graph of fp32 "
+        f"that is not part of this version and is right in {exact.accuracy:.2%}."
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from models.aliases import move_alias
 from models.documents import REPORT
 from models.layout import graph_file
-from models.manifest import PRECISIONS, Manifest, Measured, Metrics, Precision, Provenance
+from models.manifest import Manifest, Precision, Provenance
 from models.publish import GraphFile, Release
 from models.publish import publish as publish_release
 from models.refs import check_alias
@@ -16,6 +16,7 @@ from training.card import model_card
 from training.golden import read_golden
 from training.report.write import render_report
 from training.run import Run
+from training.variants.choose import graphs_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,33 +70,9 @@ def make_release(run: Run, name: str, contents: Contents = Contents()) -> Releas
         golden=read_golden(contents.golden or run.golden),
         documents={
             "MODEL_CARD.md": model_card(name, run, graphs),
-            REPORT: render_report(run, name, illustrated=illustrated),
+            REPORT: render_report(run, name, contents.precisions, illustrated=illustrated),
         },
         description=recipe.description,
-    )
-
-
-def graphs_of(run: Run, precisions: Collection[Precision] = ()) -> dict[Precision, Measured]:
-    """The graphs to publish, the most exact first; by default all that are good enough.
-
-    Raises RunUnusable when the run is not finished, VariantFailed for a graph that is not to be published.
-    """
-    metrics, variants = run.metrics(), run.variants()
-    wanted = precisions or {"fp32", *variants.publishable}
-    return {
-        precision: _measured(run, metrics) if precision == "fp32" else variants.of(precision).measured
-        for precision in PRECISIONS
-        if precision in wanted
-    }
-
-
-def _measured(run: Run, metrics: Metrics) -> Measured:
-    return Measured(
-        accuracy=metrics.accuracy,
-        expected_calibration_error=metrics.expected_calibration_error,
-        bytes=run.graph.stat().st_size,
-        speed_up=1,
-        hardware=run.info().hardware,
     )
 
 

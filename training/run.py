@@ -6,7 +6,7 @@ splits.json   which image is in which split    model.onnx    the exported graph
 metrics.jsonl one line an epoch                calibration.json, metrics.json, golden/
 check.json    what was found out about the data, contact-sheet.jpg some images of each class
 test.npz      the answers to the test split    evidence.json what else report.html is made of
-variants.json what the graphs of lower precision are, model.fp16.onnx and model.int8.onnx
+variants.json what the graphs of lower precision are: model.fp16.onnx, test.fp16.npz, evidence.fp16.json, ...
 """
 
 import io
@@ -78,11 +78,17 @@ class Run:
         self.calibration_file = folder / "calibration.json"
         self.metrics_file = folder / "metrics.json"
         self.variants_file = folder / "variants.json"
-        self.answers_file = folder / "test.npz"
-        self.evidence_file = folder / "evidence.json"
         self.report_file = folder / "report.html"
         self.golden = folder / "golden"
         self.cache = folder / "cache"
+
+    def answers_file(self, precision: Precision = "fp32") -> Path:
+        """Where the answers of one of the graphs to the test split are."""
+        return self.folder / ("test.npz" if precision == "fp32" else f"test.{precision}.npz")
+
+    def evidence_file(self, precision: Precision = "fp32") -> Path:
+        """Where the mistakes of one of the graphs are."""
+        return self.folder / ("evidence.json" if precision == "fp32" else f"evidence.{precision}.json")
 
     @property
     def exists(self) -> bool:

@@ -36,21 +36,21 @@ def test_training_leaves_a_report_and_it_can_be_written_again(finished: Run, run
 
 
 def test_a_run_that_kept_no_evidence_gets_it_from_its_data(finished: Run, run: Run, drawings: Path) -> None:
-    for path in (run.answers_file, run.evidence_file, run.report_file):
+    for path in (run.answers_file(), run.evidence_file(), run.report_file):
         path.unlink()
     assert invoke("report", run.folder)[0] == 0
-    for ours, theirs in ((run.evidence_file, finished.evidence_file), (run.report_file, finished.report_file)):
+    for ours, theirs in ((run.evidence_file(), finished.evidence_file()), (run.report_file, finished.report_file)):
         assert ours.read_bytes() == theirs.read_bytes()
     assert not run.cache.exists()
 
 
 def test_other_data_is_refused(run: Run, drawings: Path, tmp_path: Path) -> None:
-    run.answers_file.unlink()
+    run.answers_file().unlink()
     shutil.copytree(drawings, tmp_path / "other")
     next((tmp_path / "other" / "test" / "disc").iterdir()).unlink()
     with pytest.raises(RunUnusable, match="not the data that it was trained on"):
         invoke("report", run.folder, "--data", tmp_path / "other")
-    assert not run.answers_file.exists()
+    assert not run.answers_file().exists()
 
 
 def test_a_run_that_is_not_finished_has_none(tmp_path: Path) -> None:

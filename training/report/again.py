@@ -1,8 +1,9 @@
-"""Evidence for a run that was finished before runs kept any: the test split goes through its graph once more."""
+"""Evidence for a run that was finished before runs kept any: the test split goes through its graphs once more."""
 
 import shutil
 from pathlib import Path
 
+from models.layout import graph_file
 from models.runtime import open_session
 from training.answers import run_graph
 from training.data.dataset import load_dataset
@@ -10,6 +11,7 @@ from training.data.sources import open_source
 from training.errors import RunUnusable
 from training.report.evidence import keep
 from training.run import Run
+from training.variants.choose import graphs_of
 
 
 def keep_again(run: Run, data_path: Path | None) -> None:
@@ -24,6 +26,8 @@ def keep_again(run: Run, data_path: Path | None) -> None:
         data = load_dataset(open_source(recipe.data, path), recipe, run.cache)
         if data.record.fingerprints != run.splits().fingerprints:
             raise RunUnusable(f"{run.folder}: {data.record.source} is not the data that it was trained on")
-        keep(run, data, run_graph(open_session(run.graph), data.pixels, data.splits.test))
+        for precision in graphs_of(run):
+            session = open_session(run.folder / graph_file(precision))
+            keep(run, data, run_graph(session, data.pixels, data.splits.test), precision)
     finally:
         shutil.rmtree(run.cache, ignore_errors=True)

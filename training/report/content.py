@@ -1,10 +1,11 @@
 """Everything that the report says, read from a run's folder alone."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 
-from models.manifest import Metrics
+from models.manifest import Measured, Metrics, Precision, Variant
 from training.calibrate import Calibration
 from training.config import Recipe
 from training.curves import Crossover, crossover
@@ -19,7 +20,7 @@ from training.report.facts import Acceptance, Rate, acceptance, set_sizes
 from training.report.thumbnails import jpeg_uri
 from training.run import EpochMetrics, Run, RunInfo, best_epoch
 from training.scores import Bin, calibration_error, reliability, without_temperature
-from training.variants.facts import Variants
+from training.variants.choose import graphs_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +29,9 @@ class Content:
 
     The reliability ``before`` and ``after`` calibration is that of the test split, as all numbers are. ``sets`` are
     those of likely labels, by their size; there are none where no coverage was asked for or proved. All is of the
-    graph of float32, of ``graph_bytes``; ``variants`` were made from it. ``sheet`` shows some training images of each
-    class, as a data URI; it and ``check`` are None for runs of before there were any.
+    first of ``graphs``, the most exact one that is reported on; ``exact`` are the metrics of the one of float32, from
+    which the others were made, ``refused`` says why some are not to be published. ``sheet`` shows some training images
+    of each class, as a data URI; it and ``check`` are None for runs of before there were any.
     """
 
     title: str
@@ -53,8 +55,14 @@ class Content:
     evidence: Evidence
     check: DataCheck | None
     sheet: str | None
-    variants: Variants
-    graph_bytes: int
+    graphs: dict[Precision, Measured]
+    exact: Metrics
+    refused: dict[Variant, str]
+
+    @property
+    def reference(self) -> Precision:
+        """The graph that all is of."""
+        return next(iter(self.graphs))
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -67,10 +75,15 @@ class Content:
         return sum(row.seconds for row in self.history)
 
 
-def read_content(run: Run, title: str, *, illustrated: bool) -> Content:
-    """Read what is to be said of ``run``; raises RunUnusable when it is not finished."""
-    recipe, metrics, calibration, history = run.recipe(), run.metrics(), run.calibration(), run.history()
-    best, answers = best_epoch(history), read_answers(run)
+def read_content(run: Run, title: str, precisions: Collection[Precision] = (), *, illustrated: bool) -> Content:
+    """Read what is to be said of ``run``, or of a version with the graphs of these ``precisions`` alone.
+
+    Raises RunUnusable when the run is not finished, VariantFailed for a graph that it has not.
+    """
+    recipe, graphs = run.recipe(), graphs_of(run, precisions)  # the recipe first, for the better error
+    reference, history = next(iter(graphs)), run.history()
+    metrics, calibration = run.metrics(reference), run.calibration(reference)
+    best, answers = best_epoch(history), read_answers(run, reference)
     if best is None:
         raise RunUnusable(f"{run.folder}: no epoch of the run is finished")
     plain = without_temperature(answers.probabilities, calibration.temperature)
@@ -93,9 +106,10 @@ def read_content(run: Run, title: str, *, illustrated: bool) -> Content:
         error_before=calibration_error(plain, answers.targets),
         acceptance=acceptance(answers, calibration.decision, recipe.decision.accuracy),
         sets=set_sizes(answers, calibration.conformal) if calibration.conformal else (),
-        evidence=read_evidence(run),
+        evidence=read_evidence(run, reference),
         check=run.check(),
         sheet=jpeg_uri(run.sheet_file.read_bytes()) if illustrated and run.sheet_file.exists() else None,
-        variants=run.variants(),
-        graph_bytes=run.graph.stat().st_size,
+        graphs=graphs,
+        exact=run.metrics(),
+        refused=run.variants().refused,
     )

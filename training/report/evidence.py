@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.manifest import Strict
+from models.manifest import Precision, Strict
 from models.postprocess import Probabilities
 from training.data.dataset import Dataset
 from training.data.samples import SPLITS, Split
@@ -75,37 +75,41 @@ class Answers:
         return found
 
 
-def keep(run: Run, data: Dataset, probabilities: Probabilities) -> None:
+def keep(run: Run, data: Dataset, probabilities: Probabilities, precision: Precision = "fp32") -> None:
     """Save ``probabilities`` of the test split of ``data``, and the evidence, in the folder of ``run``."""
     answers = Answers(probabilities, data.targets[data.splits.test])
     buffer = io.BytesIO()
     np.savez_compressed(buffer, probabilities=answers.probabilities, targets=answers.targets)
-    write_bytes(run.answers_file, buffer.getvalue())
-    write_model(run.evidence_file, _evidence(data, answers))
+    write_bytes(run.answers_file(precision), buffer.getvalue())
+    write_model(run.evidence_file(precision), _evidence(data, answers))
 
 
 def has_evidence(run: Run) -> bool:
-    """Whether ``run`` was finished with all that a report needs."""
-    return run.answers_file.exists() and run.evidence_file.exists()
+    """Whether ``run`` was finished with all that a report of any of its graphs needs."""
+    return _kept(run, "fp32") and all(_kept(run, variant) for variant in run.variants().publishable)
 
 
-def read_evidence(run: Run) -> Evidence:
+def read_evidence(run: Run, precision: Precision = "fp32") -> Evidence:
     """What ``keep`` saved; raises RunUnusable when it did not."""
-    if not has_evidence(run):
-        raise _missing(run)
-    return Evidence.model_validate_json(run.read(run.evidence_file))
+    if not _kept(run, precision):
+        raise _missing(run, precision)
+    return Evidence.model_validate_json(run.read(run.evidence_file(precision)))
 
 
-def read_answers(run: Run) -> Answers:
+def read_answers(run: Run, precision: Precision = "fp32") -> Answers:
     """What ``keep`` saved; raises RunUnusable when it did not."""
-    if not has_evidence(run):
-        raise _missing(run)
-    with np.load(run.answers_file, allow_pickle=False) as file:
+    if not _kept(run, precision):
+        raise _missing(run, precision)
+    with np.load(run.answers_file(precision), allow_pickle=False) as file:
         return Answers(file["probabilities"], file["targets"])
 
 
-def _missing(run: Run) -> RunUnusable:
-    files = f"{run.answers_file.name} and {run.evidence_file.name}"
+def _kept(run: Run, precision: Precision) -> bool:
+    return run.answers_file(precision).exists() and run.evidence_file(precision).exists()
+
+
+def _missing(run: Run, precision: Precision) -> RunUnusable:
+    files = f"{run.answers_file(precision).name} and {run.evidence_file(precision).name}"
     return RunUnusable(
         f"{run.folder}: there are no {files}: the run is not finished, or older than them: then `whatsit report "
         f"{run.folder}` makes them from its data"

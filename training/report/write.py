@@ -2,12 +2,14 @@
 
 import base64
 import hashlib
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from models.manifest import Precision
 from training.report import prose
 from training.report.content import Content, read_content
 from training.report.rows import class_rows, confusion_cells
@@ -33,13 +35,15 @@ def write_report(run: Run) -> Path:
     return run.report_file
 
 
-def render_report(run: Run, title: str, *, illustrated: bool) -> str:
-    """The report of a finished run as HTML; raises RunUnusable.
+def render_report(run: Run, title: str, precisions: Collection[Precision] = (), *, illustrated: bool) -> str:
+    """The report of a finished run as HTML, or of a version with the graphs of these ``precisions`` alone.
+
+    Raises RunUnusable when the run is not finished, VariantFailed for a graph that it has not.
 
     Where it is not ``illustrated``, no image of the data is in it, nor the name of a file: who publishes them needs the
     right to.
     """
-    content = read_content(run, title, illustrated=illustrated)
+    content = read_content(run, title, precisions, illustrated=illustrated)
     style = (Path(__file__).parent / "templates" / "report.css").read_text(encoding="utf-8")
     template = _environment().get_template("report.html.j2")
     return template.render(facts=content, policy=_policy(style), style=Markup(style), **_view(content))  # noqa: S704
@@ -82,7 +86,7 @@ def _sections(content: Content) -> list[tuple[str, str]]:
     missing = set()
     if not content.evidence.mistakes:
         missing.add("mistakes")
-    if not (content.variants.graphs or content.variants.refused):
+    if list(content.graphs) == ["fp32"] and not content.refused:
         missing.add("graphs")
     return [(place, name) for place, name in _SECTIONS.items() if place not in missing]
 

@@ -18,6 +18,7 @@ from training.data.splits import spread
 from training.environment import hardware, processor
 from training.errors import VariantFailed
 from training.progress import say
+from training.report.evidence import keep
 from training.run import Run, write_bytes, write_model
 from training.scores import Targets, calibration_error, score, without_temperature
 from training.settings import DecisionSettings
@@ -56,12 +57,13 @@ def make_variants(exported: Exported) -> None:
         (run.folder / graph_file(variant)).unlink(missing_ok=True)
         try:
             graph = _convert(exported, variant)
-            graphs[variant] = _measure(exported, variant, graph)
+            answers, graphs[variant] = _measure(exported, variant, graph)
             check_loss(graphs[variant].metrics, exported.metrics)
         except VariantFailed as error:
             refused[variant] = str(error)
             say(f"{variant}: NOT to be published: {error}")
         else:
+            keep(run, exported.data, answers, variant)
             write_bytes(run.folder / graph_file(variant), graph)
             say(f"{variant}: {_told(graphs[variant], exported.metrics)}")
     write_model(run.variants_file, Variants(graphs=graphs, refused=refused))
@@ -81,7 +83,7 @@ def _convert(exported: Exported, variant: Variant) -> bytes:
     return graph
 
 
-def _measure(exported: Exported, variant: Variant, graph: bytes) -> VariantFacts:
+def _measure(exported: Exported, variant: Variant, graph: bytes) -> tuple[Probabilities, VariantFacts]:
     data, wanted = exported.data, exported.recipe.decision
     device = _device(variant, graph)
     session = Session(graph, device)
@@ -91,7 +93,7 @@ def _measure(exported: Exported, variant: Variant, graph: bytes) -> VariantFacts
     )
     answers = run_graph(session, data.pixels, test)
     metrics = score(answers, data.targets[test], data.labels, "test", own.temperature)
-    return VariantFacts(
+    return answers, VariantFacts(
         measured=Measured(
             accuracy=metrics.accuracy,
             expected_calibration_error=metrics.expected_calibration_error,

@@ -34,6 +34,13 @@ class Noise:
         return Splits(rows, rows, rows, {})
 
 
+def noise(labels: tuple[str, ...], targets: Targets, key: str = "image {}.png") -> Noise:
+    """A test image of noise for each of ``targets``."""
+    samples = [Sample(key.format(row), int(label), "test") for row, label in enumerate(targets)]
+    pixels = np.random.default_rng(2).integers(0, 256, (len(targets), 16, 16, 3), dtype=np.uint8)
+    return Noise(labels, samples, pixels, targets)
+
+
 def history(*losses: tuple[float, float]) -> list[EpochMetrics]:
     """One epoch for each pair of training and validation loss."""
     return [
@@ -90,13 +97,11 @@ def made_up_run(
     logits[np.arange(total), np.where(rng.random(total) < 0.2, (targets + 1) % classes, targets)] += 5
     calibration = calibrate(logits, targets, recipe.decision)
     probabilities = softmax(logits, calibration.temperature)
-    samples = [Sample(key.format(row), int(label), "test") for row, label in enumerate(targets)]
-    write_model(run.splits_file, _record(labels, samples))
+    images = noise(labels, targets, key)
+    write_model(run.splits_file, _record(labels, images.samples))
     write_lines(run.metrics_log, epochs or history((1.0, 1.1), (0.5, 0.6), (0.2, 0.7), (0.1, 0.9)))
     write_model(run.calibration_file, calibration.measured(probabilities, targets, recipe.decision))
-    shape = (total, recipe.input.height, recipe.input.width, 3)
-    pixels = rng.integers(0, 256, shape, dtype=np.uint8)
-    keep(run, Noise(labels, samples, pixels, targets), probabilities)
+    keep(run, images, probabilities)
     run.graph.write_bytes(b"not opened")
     write_model(run.metrics_file, score(probabilities, targets, labels, "test", calibration.temperature))
     return run

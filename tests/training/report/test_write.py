@@ -4,15 +4,18 @@ import re
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from models.manifest import Measured
 from tests.training.report.page import Page
-from tests.training.report.support import data_check, history, made_up_run
+from tests.training.report.support import data_check, history, made_up_run, noise
 from training.data.check.facts import Finding, Overlap, Span
 from training.errors import RunUnusable
+from training.report.evidence import keep
 from training.report.write import render_report, write_report
 from training.run import Run, write_model
+from training.scores import score, softmax
 from training.variants.facts import VariantFacts, Variants
 
 HOSTILE = (
@@ -139,6 +142,22 @@ def test_graphs_of_lower_precision_stand_beside_float32(tmp_path: Path, page: Pa
     assert "int82.5 MB75.00%" in text
     assert "3.20 times <abacus>" in text
     assert "fp16 is not published: it is 3.00 points worse." in text
+
+
+def test_of_a_version_without_float32_all_figures_are_of_what_it_has(tmp_path: Path) -> None:
+    run, targets = made_up_run(tmp_path, ("a", "b")), np.repeat([0, 1], 20)
+    probabilities = softmax(np.random.default_rng(1).normal(0, 1, (40, 2)))
+    metrics = score(probabilities, targets, ("a", "b"), "test")
+    assert metrics.accuracy < run.metrics().accuracy
+    measured = Measured(accuracy=metrics.accuracy, expected_calibration_error=0.1, bytes=1, speed_up=3, hardware="x")
+    facts = VariantFacts(measured=measured, metrics=metrics, calibration=run.calibration())
+    write_model(run.variants_file, Variants(graphs={"int8": facts}))
+    with pytest.raises(RunUnusable, match=r"no test\.int8\.npz"):
+        render_report(run, "x", ["int8"], illustrated=True)
+    keep(run, noise(("a", "b"), targets), probabilities, "int8")
+    text = Page(render_report(run, "x", ["int8"], illustrated=True)).text()
+    assert f"Right on {metrics.correct} of 40" in text
+    assert f"is not part of this version; it is right in {run.metrics().accuracy:.2%}" in text
 
 
 def test_what_was_found_in_the_data_is_told(tmp_path: Path) -> None:
