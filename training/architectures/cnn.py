@@ -4,6 +4,7 @@ With the recipe ``cifar10`` it is the network of Jordan 2024, "94% on CIFAR-10 i
 (arXiv:2404.00498): a whitening first layer, three blocks that pool early, dirac initialisation, a scaled head.
 """
 
+import warnings
 from collections.abc import Iterator
 
 import torch
@@ -145,7 +146,9 @@ def _features(layers: list[nn.Module], shape: tuple[int, int, int]) -> tuple[int
     height, width, channels = shape
     probe = nn.Sequential(*layers).eval()
     try:
-        with torch.no_grad():
+        with torch.no_grad(), warnings.catch_warnings():
+            # torch says once a process that an even kernel with padding "same" costs a copy, which is small beside it.
+            warnings.filterwarnings("ignore", message="Using padding='same' with even kernel")
             out = probe(torch.zeros(1, channels, height, width))
     except RuntimeError as error:
         raise InvalidRecipe(f"architecture.blocks: an input of {height} x {width} is too small for them") from error
