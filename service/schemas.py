@@ -53,8 +53,9 @@ class TimingOut(BaseModel):
 _Decision = Annotated[
     Literal["accept", "review"],
     Field(
-        description="accept: the validation split proved that answers scored like this one are right as often as the "
-        "manifest's decision.target says. review: it did not, and a person should look."
+        description="accept: the validation split proved that answers like this one are right as often as the "
+        "manifest's decision.target says: those of its label, or, where it has no threshold of its own, of the labels "
+        "that share one. review: it did not, and a person should look."
     ),
 ]
 _Candidates = Annotated[

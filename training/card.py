@@ -1,11 +1,13 @@
 """The model card: what a version is for, what it was made from, its numbers and its limits."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from models.manifest import ACCEPTS_NOTHING, Conformal, Decision, Measured, Metrics, Precision
 from training.config import Recipe
 from training.data.splits import SplitRecord
 from training.intervals import wilson
+from training.report.evidence import read_answers
+from training.report.facts import Rate, accepted_by_label
 from training.run import Run
 
 _TEMPLATE = """# {title}
@@ -54,7 +56,7 @@ The numbers hold for images like those of the data. Photographs from another sou
 light, are recognised less well, and how much less is not known before it is measured with `whatsit evaluate`. Nor do
 the thresholds and the sets keep their promise there. What the sets promise, they promise of all images together, not of
 each class. One validation split, of {validated:,} images, chose the epoch, the temperature and the thresholds, and
-flatters them a little: by a tenth of a point where it has 2,000 images, by half a point where it has a few hundred.
+flatters them a little: what is said above at 95 % confidence is a little less sure than that.
 """
 
 
@@ -78,7 +80,9 @@ def model_card(name: str, run: Run, graphs: Mapping[Precision, Measured]) -> str
         loss=metrics.loss,
         ece=metrics.expected_calibration_error,
         before="" if before is None else f" ({before:.4f} before calibration)",
-        classes=_classes(metrics, calibration.decision),
+        classes=_classes(
+            metrics, calibration.decision, accepted_by_label(read_answers(run, reference), calibration.decision)
+        ),
         decision=_decision(calibration.decision, recipe.decision.accuracy),
         sets=_sets(calibration.conformal),
         graphs="\n".join(map(_graph, graphs, graphs.values())),
@@ -89,15 +93,15 @@ def model_card(name: str, run: Run, graphs: Mapping[Precision, Measured]) -> str
     )
 
 
-def _classes(metrics: Metrics, decision: Decision) -> str:
-    """A table with a row for each class, and its threshold where not all have the same."""
-    head = ["class", "precision", "recall", "F1", "images", *(["threshold"] if decision.thresholds else [])]
+def _classes(metrics: Metrics, decision: Decision, accepted: Sequence[Rate]) -> str:
+    """A table with a row for each class."""
+    head = ["class", "precision", "recall", "F1", "images", "threshold", "accepted", "right of these"]
     rows = [head, ["---"] * len(head)]
-    for index, entry in enumerate(metrics.per_class):
-        rates = (f"{rate:.4f}" for rate in (entry.precision, entry.recall, entry.f1))
-        rows.append([_cell(entry.label), *rates, str(entry.support)])
-        if decision.thresholds:
-            rows[-1].append(_threshold(decision.threshold_of(index)))
+    for index, (entry, rate) in enumerate(zip(metrics.per_class, accepted, strict=True)):
+        rates = (f"{share:.4f}" for share in (entry.precision, entry.recall, entry.f1))
+        taken = f"{rate.accuracy:.4f}" if rate.images else ""
+        threshold = _threshold(decision.threshold_of(index))
+        rows.append([_cell(entry.label), *rates, str(entry.support), threshold, str(rate.images), taken])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
@@ -120,10 +124,9 @@ def _decision(decision: Decision, wanted: float) -> str:
     return (
         "An answer is `accept` when its score reaches the threshold of its class, else `review`. On the validation "
         f"split, accepted answers are right in {decision.accuracy:.2%} of the cases, and {decision.coverage:.2%} of "
-        "the images are accepted. It proves, at 95 % confidence, that the accepted answers together are right in at "
-        f"least {wanted * 100:g} % of the cases, and, each by itself at that confidence, so are those of the classes "
-        f"with a threshold of their own. The others share {_threshold(decision.threshold)}, and of each alone it "
-        "proves nothing."
+        f"the images are accepted. It shows, each at 95 % confidence, that at least {wanted * 100:g} % are right of "
+        "the accepted answers of every class with a threshold of its own, and of those together that share "
+        f"{_threshold(decision.threshold)}. Of a class with the threshold none it shows too little, or the contrary."
     )
 
 

@@ -42,11 +42,12 @@ class Acceptance:
     """What the decision accepts of the test split, and what one threshold for all labels would.
 
     ``target`` is the accuracy that was asked for, ``curve`` has up to 200 thresholds in falling order, ``round_ones``
-    those that people think of.
+    those that people think of. ``labels`` are the accepted answers of each label.
     """
 
     target: float
     chosen: Rate
+    labels: tuple[Rate, ...]
     curve: tuple[Rate, ...]
     round_ones: tuple[tuple[float, Rate], ...]
 
@@ -60,9 +61,16 @@ def acceptance(answers: Answers, decision: Decision, target: float) -> Acceptanc
     return Acceptance(
         target,
         chosen=_rate(answers, _accepted(answers, decision)),
+        labels=accepted_by_label(answers, decision),
         curve=tuple(Rate(count, int(right[count - 1]), count / total) for count in counts),
         round_ones=tuple((threshold, _rate(answers, answers.scores >= threshold)) for threshold in _THRESHOLDS),
     )
+
+
+def accepted_by_label(answers: Answers, decision: Decision) -> tuple[Rate, ...]:
+    """What ``decision`` accepts of the guesses of each label."""
+    accepted, guesses = _accepted(answers, decision), answers.probabilities.argmax(axis=1)
+    return tuple(_rate(answers, accepted & (guesses == label)) for label in range(answers.probabilities.shape[1]))
 
 
 def set_sizes(answers: Answers, conformal: Conformal) -> tuple[tuple[str, Rate], ...]:

@@ -24,10 +24,10 @@ def training_facts(content: Content) -> Facts:
         ("Data", f"{content.record.source}: {_images(content)}"),
         ("Epochs", f"{len(content.history)}{ended}; the best is {content.best.epoch}"),
         ("Time", duration(content.seconds)),
-        ("Hardware", f"{info.hardware}, {info.precision}"),
+        ("Hardware", f"{info.hardware}, {info.first.precision}"),
         ("Optimizer", f"{recipe.optimizer.name}, learning rate {recipe.optimizer.learning_rate:g}"),
         ("Seed", str(recipe.seed)),
-        ("Commit", info.git_commit or "not known"),
+        ("Commit", info.first.git_commit or "not known"),
     ]
 
 

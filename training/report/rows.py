@@ -1,12 +1,14 @@
 """The rows of the report's tables: classes, and the cells of the confusion matrix."""
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from models.manifest import Decision, Metrics
 from training.intervals import wilson
+from training.report.facts import Rate
 from training.scores import Targets
 
 # From which share of a class' images a cell is one shade stronger; a mistake is worth seeing at one in a hundred.
@@ -16,9 +18,10 @@ _WRONG_SHADES = (0.01, 0.03, 0.1, 0.25)
 
 @dataclass(frozen=True, slots=True)
 class ClassRow:
-    """One class; ``number`` counts from 1, ``threshold`` is its own one for review where it has one.
+    """One class; ``number`` counts from 1, ``threshold`` is its own one for review where not all have the same.
 
-    ``taken_for`` is the label that its images were most often taken for, and how many were.
+    ``accepted`` are the guesses of it that are accepted, ``taken_for`` is the label that its images were most often
+    taken for, and how many were.
     """
 
     number: int
@@ -30,6 +33,7 @@ class ClassRow:
     f1: float
     support: int
     threshold: float | None
+    accepted: Rate
     taken_for: tuple[str, int] | None
 
 
@@ -41,10 +45,10 @@ class Cell:
     shade: str
 
 
-def class_rows(metrics: Metrics, decision: Decision) -> list[ClassRow]:
-    """One row a class, the least F1 first: that is where work pays."""
+def class_rows(metrics: Metrics, decision: Decision, accepted: Sequence[Rate]) -> list[ClassRow]:
+    """One row a class, the least F1 first: that is where work pays. ``accepted`` are the accepted guesses of each."""
     matrix = np.array(metrics.confusion_matrix)
-    rows = [_class_row(metrics, decision, matrix, index) for index in range(len(matrix))]
+    rows = [_class_row(metrics, decision, matrix, index, accepted[index]) for index in range(len(matrix))]
     return sorted(rows, key=lambda row: row.f1)
 
 
@@ -56,7 +60,7 @@ def confusion_cells(metrics: Metrics) -> list[list[Cell]]:
     ]
 
 
-def _class_row(metrics: Metrics, decision: Decision, matrix: Targets, index: int) -> ClassRow:
+def _class_row(metrics: Metrics, decision: Decision, matrix: Targets, index: int, accepted: Rate) -> ClassRow:
     entry, hits = metrics.per_class[index], int(matrix[index, index])
     mistakes = matrix[index].copy()
     mistakes[index] = 0
@@ -71,6 +75,7 @@ def _class_row(metrics: Metrics, decision: Decision, matrix: Targets, index: int
         f1=entry.f1,
         support=entry.support,
         threshold=decision.thresholds[index] if decision.thresholds else None,
+        accepted=accepted,
         taken_for=(metrics.per_class[other].label, int(mistakes[other])) if mistakes[other] else None,
     )
 

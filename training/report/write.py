@@ -68,7 +68,7 @@ def _view(content: Content) -> dict[str, object]:
         "sections": _sections(content),
         "plots": _plots(content, with_matrix=classes > _WIDEST_MATRIX),
         "cells": confusion_cells(content.metrics) if classes <= _WIDEST_MATRIX else None,
-        "classes": class_rows(content.metrics, content.calibration.decision)[:_MOST_ROWS],
+        "classes": class_rows(content.metrics, content.calibration.decision, content.acceptance.labels)[:_MOST_ROWS],
         "training": prose.training_facts(content),
         "turning": prose.turning(content),
         "deciding": prose.deciding(content),

@@ -31,6 +31,11 @@ def test_what_the_thresholds_of_the_labels_accept() -> None:
     assert (found.images, found.right) == (2, 1)
 
 
+def test_each_label_has_its_own_accepted_answers() -> None:
+    found = acceptance(answers(), decision(0.65), 0.95).labels
+    assert [(rate.images, rate.right) for rate in found] == [(2, 1), (2, 2)]
+
+
 def test_what_accepts_nothing() -> None:
     found = acceptance(answers(), decision(ACCEPTS_NOTHING), 0.95).chosen
     assert (found.images, found.coverage, found.accuracy, found.interval) == (0, 0, 0, (0, 1))
