@@ -148,8 +148,27 @@ class Metrics(Strict):
     confusion_matrix: tuple[tuple[int, ...], ...]
 
 
+class Start(Strict):
+    """One start of a training run: the first, or one that went on after ``epochs`` were done.
+
+    ``processes`` trained together, each in ``threads``. None is what older runs did not note.
+    """
+
+    at: datetime | None = None
+    git_commit: str | None
+    packages: dict[str, str]
+    hardware: str
+    precision: str = "32-true"
+    processes: int | None = Field(default=None, ge=1)
+    threads: int | None = Field(default=None, ge=1)
+    epochs: int = Field(default=0, ge=0)
+
+
 class Provenance(Strict):
-    """Where a version comes from: enough to make it again; ``precision`` is the one that it was trained in."""
+    """Where a version comes from: enough to make it again; ``precision`` is the one that it was trained in.
+
+    Commit, packages and precision are those of the first start; ``starts`` has them all where there were several.
+    """
 
     recipe: dict[str, Any]
     data: dict[str, Any]
@@ -158,6 +177,7 @@ class Provenance(Strict):
     packages: dict[str, str]
     hardware: str
     precision: str = "32-true"
+    starts: tuple[Start, ...] = ()
     training_seconds: float
     epochs: int
     temperature: float

@@ -9,6 +9,8 @@ from pathlib import Path
 import onnxruntime
 import torch
 
+from training import processes
+
 _PACKAGES = ("torch", "lightning", "kornia", "onnx", "onnxscript", "numpy", "pillow")
 _ROOT = Path(__file__).parent.parent
 
@@ -31,10 +33,13 @@ def packages() -> dict[str, str]:
 
 
 def hardware() -> str:
-    """The device that trains, for people."""
+    """The devices of this machine that train, for people."""
     if torch.cuda.is_available():
-        return torch.cuda.get_device_name()
-    return f"{processor()}, {os.cpu_count()} cores"
+        devices = processes.count_here()
+        return f"{devices} x {torch.cuda.get_device_name()}" if devices > 1 else torch.cuda.get_device_name()
+    cores = os.cpu_count() or 1
+    used = torch.get_num_threads() * processes.count_here()
+    return f"{processor()}, {cores} cores" if used >= cores else f"{processor()}, {used} of {cores} cores"
 
 
 def processor() -> str:

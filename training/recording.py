@@ -77,7 +77,7 @@ def look(run: Run) -> Facts:
         seed=recipe.seed,
         parameters=None if record is None else _count_parameters(recipe, len(record.labels)),
         hardware=info.hardware,
-        git_commit=info.git_commit,
+        git_commit=info.first.git_commit,
         epochs=len(history),
         planned_epochs=recipe.fit.epochs,
         seconds=round(sum(row.seconds for row in history), 1),

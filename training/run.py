@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import Field, model_validator
 
 from models.layout import graph_file
-from models.manifest import Metrics, Precision, Strict
+from models.manifest import Metrics, Precision, Start, Strict
 from training.calibrate import Calibration
 from training.config import Recipe, parse_recipe
 from training.data.check.facts import DataCheck
@@ -51,14 +52,31 @@ def best_epoch(history: Sequence[EpochMetrics]) -> EpochMetrics | None:
 
 
 class RunInfo(Strict):
-    """``run.json``: what the run was made with and from; ``precision`` is the one that it was trained in."""
+    """``run.json``: what the run is made from, and what with at each of its starts, of which there is at least one."""
 
     recipe_name: str
     data_path: str | None
-    git_commit: str | None
-    packages: dict[str, str]
-    hardware: str
-    precision: str = "32-true"
+    starts: tuple[Start, ...] = Field(min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_starts(cls, content: Any) -> Any:
+        """Older runs noted their first start alone, beside the rest."""
+        if not isinstance(content, dict) or "starts" in content:
+            return content
+        own = {"recipe_name", "data_path"}
+        first = {key: value for key, value in content.items() if key not in own}
+        return {key: value for key, value in content.items() if key in own} | {"starts": [first]}
+
+    @property
+    def first(self) -> Start:
+        """The start that chose weights and splits."""
+        return self.starts[0]
+
+    @property
+    def hardware(self) -> str:
+        """All that trained, in its order."""
+        return ", then ".join(dict.fromkeys(start.hardware for start in self.starts))
 
 
 class Run:
@@ -98,15 +116,19 @@ class Run:
     def begin(self, recipe: Recipe, info: RunInfo) -> None:
         """Make the folder and save what was asked for, and with what."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        write_text(self.info_file, info.model_dump_json(indent=2) + "\n")
+        self.note(info)
         write_text(self.recipe_file, recipe.model_dump_json(indent=2) + "\n")  # last: its presence makes it a run
+
+    def note(self, info: RunInfo) -> None:
+        """Save what the run is made from and with."""
+        write_text(self.info_file, info.model_dump_json(indent=2) + "\n")
 
     def recipe(self) -> Recipe:
         """The recipe of the run; raises RunUnusable when there is no run in the folder."""
         return parse_recipe(self.read(self.recipe_file))
 
     def info(self) -> RunInfo:
-        """What the run was made with."""
+        """What the run is made from and with."""
         return RunInfo.model_validate_json(self.read(self.info_file))
 
     def splits(self) -> SplitRecord:

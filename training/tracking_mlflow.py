@@ -87,7 +87,7 @@ class MLflow:
         tags = {
             "recipe": info.recipe_name,
             "hardware": info.hardware,
-            "mlflow.source.git.commit": info.git_commit or "",
+            "mlflow.source.git.commit": info.first.git_commit or "",
         }
         begun: str = self._client.create_run(experiment, run_name=run.folder.absolute().name, tags=tags).info.run_id
         values = [Param(key, str(value)) for key, value in flatten(run.recipe()).items()]

@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.store import Store
-from training import environment
 from training.config import Recipe
 from training.data.check.inspect import check_dataset, tell
 from training.data.contact_sheet import contact_sheet
 from training.data.dataset import Dataset, load_dataset
 from training.data.samples import SPLITS
 from training.data.sources import open_source
-from training.device import choose_precision
 from training.errors import RunExists, RunUnusable
 from training.finish import finish
 from training.fit import fit
@@ -22,6 +20,7 @@ from training.progress import say
 from training.recording import recorded
 from training.report.write import write_report
 from training.run import Run, RunInfo, write_bytes, write_model
+from training.starts import go_on, this_start
 from training.tools import Tool
 from training.tracking import check_tools, tracked
 from training.weights import check_weights
@@ -76,7 +75,9 @@ def _train(request: Request, run: Run) -> None:
         check_weights(request.recipe, request.store)  # told at once, not after all images are read
     data = _read(request, run)
     # Only now: a mistake in --data must not leave a run behind that is in the way of the next try.
-    if not run.exists:
+    if run.exists:
+        go_on(run)
+    else:
         run.begin(request.recipe, _info(request))
     _keep_splits(run, data)
     counts = ", ".join(f"{data.count(split):,} {split}" for split in SPLITS)
@@ -112,10 +113,7 @@ def _info(request: Request) -> RunInfo:
     return RunInfo(
         recipe_name=request.name,
         data_path=None if request.data_path is None else str(request.data_path.resolve()),
-        git_commit=environment.git_commit(),
-        packages=environment.packages(),
-        hardware=environment.hardware(),
-        precision=choose_precision(request.recipe.fit),
+        starts=(this_start(request.recipe.fit),),
     )
 
 

@@ -1,9 +1,12 @@
+import os
 import platform
 import re
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 
 import onnxruntime
+import pytest
+import torch
 
 from training import environment
 
@@ -36,6 +39,20 @@ def test_onnxruntime_is_named_whichever_build_is_installed(monkeypatch) -> None:
 
     monkeypatch.setattr(environment, "version", gpu_only)
     assert environment.packages()["onnxruntime"] == onnxruntime.__version__
+
+
+@pytest.mark.parametrize(
+    ("threads", "processes", "told"),
+    [(1, 1, "1 of 8 cores"), (2, 3, "6 of 8 cores"), (8, 1, "8 cores"), (8, 2, "8 cores")],
+)
+def test_cores_that_did_not_train_are_not_taken_for_such(
+    threads: int, processes: int, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", str(processes))
+    assert environment.hardware() == f"{environment.processor()}, {told}"
 
 
 def test_packages_and_hardware_are_named() -> None:

@@ -14,6 +14,7 @@ from training.card import model_card
 from training.errors import RunUnusable, VariantFailed
 from training.release import Contents, publish
 from training.run import Run, write_model
+from training.starts import go_on
 from training.variants.choose import graphs_of
 
 
@@ -31,8 +32,19 @@ def test_a_published_run_opens_and_says_where_it_is_from(finished: Run, tmp_path
     assert provenance.epochs == 3
     assert provenance.training_seconds > 0
     assert provenance.data_check["counts"]["train"] == [36, 36, 36]
+    assert provenance.starts == ()
     assert "examples" not in json.dumps(provenance.data_check)  # names of files are nobody's business
     assert store.aliases("shapes") == {}
+
+
+def test_a_run_that_was_interrupted_says_how_often_it_started(finished: Run, tmp_path: Path) -> None:
+    run = Run(shutil.copytree(finished.folder, tmp_path / "run"))
+    go_on(run)
+    first, second = publish(run, Store(tmp_path / "store"), "shapes", who="tests").provenance.starts
+    assert (first.epochs, second.epochs) == (0, 3)
+    assert first.at is not None
+    assert second.at is not None
+    assert first.at < second.at
 
 
 def test_an_alias_moves_to_the_new_version(finished: Run, tmp_path: Path) -> None:

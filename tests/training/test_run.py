@@ -3,11 +3,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from models.manifest import Start
 from tests.training.support import tiny_recipe
 from training.errors import RunUnusable
 from training.run import EpochMetrics, Run, RunInfo, load_checkpoint, save_checkpoint, write_bytes, write_lines
 
-INFO = RunInfo(recipe_name="tiny", data_path=None, git_commit=None, packages={}, hardware="none")
+INFO = RunInfo(recipe_name="tiny", data_path=None, starts=(Start(git_commit=None, packages={}, hardware="none"),))
 
 
 def row(epoch: int, loss: float = 1.0) -> EpochMetrics:
@@ -29,6 +30,22 @@ def test_a_run_keeps_its_recipe(tmp_path: Path) -> None:
     assert run.exists
     assert run.recipe() == recipe
     assert run.info() == INFO
+
+
+def test_a_run_of_before_starts_were_kept_has_one(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    run.info_file.write_text(
+        '{"recipe_name": "tiny", "data_path": "x", "git_commit": "c0ffee", "packages": {"torch": "2"}, '
+        '"hardware": "paper", "precision": "bf16-mixed"}'
+    )
+    first = Start(git_commit="c0ffee", packages={"torch": "2"}, hardware="paper", precision="bf16-mixed")
+    assert run.info() == RunInfo(recipe_name="tiny", data_path="x", starts=(first,))
+    assert (first.at, first.processes, first.threads, first.epochs) == (None, None, None, 0)
+
+
+def test_all_that_trained_a_run_is_named_once() -> None:
+    cpu, gpu = (INFO.first.model_copy(update={"hardware": name}) for name in ("cpu", "gpu"))
+    assert INFO.model_copy(update={"starts": (cpu, gpu, gpu)}).hardware == "cpu, then gpu"
 
 
 def test_what_is_missing_is_named(tmp_path: Path) -> None:

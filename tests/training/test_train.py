@@ -128,6 +128,9 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_end(tmp_path: Path, drawing
     train(Request("tiny", recipe, None, cut.folder, resume=True))  # the run knows where its data is
     assert numbers(cut) == numbers(whole)
     assert cut.metrics() == whole.metrics()
+    first, second = cut.info().starts
+    assert (first.epochs, first.threads, first.processes) == (0, 1, 1)
+    assert second.epochs >= 2
 
 
 @pytest.mark.parametrize("name", ["nowhere@3", "no/such/file.pth"])

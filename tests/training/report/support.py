@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from models.manifest import Start
 from tests.training.support import tiny_recipe
 from training.calibrate import calibrate
 from training.data.check.facts import DataCheck
@@ -13,6 +14,8 @@ from training.data.splits import SplitRecord, Splits
 from training.report.evidence import keep
 from training.run import EpochMetrics, Run, RunInfo, write_lines, write_model
 from training.scores import Targets, score, softmax
+
+START = Start(git_commit="c0ffee", packages={"torch": "2"}, hardware="paper")
 
 
 @dataclass
@@ -90,7 +93,7 @@ def made_up_run(
     classes, total = len(labels), each * len(labels)
     run.begin(
         recipe,
-        RunInfo(recipe_name="made-up", data_path=None, git_commit="c0ffee", packages={"torch": "2"}, hardware="paper"),
+        RunInfo(recipe_name="made-up", data_path=None, starts=(START,)),
     )
     targets = np.repeat(np.arange(classes), each)
     logits = rng.normal(0, 1, (total, classes)).astype(np.float32)

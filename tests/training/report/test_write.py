@@ -9,7 +9,7 @@ import pytest
 
 from models.manifest import Measured
 from tests.training.report.page import Page
-from tests.training.report.support import data_check, history, made_up_run, noise
+from tests.training.report.support import START, data_check, history, made_up_run, noise
 from training.data.check.facts import Finding, Overlap, Span
 from training.errors import RunUnusable
 from training.report.evidence import keep
@@ -55,6 +55,17 @@ def test_it_says_what_was_measured(run: Run, page: Page) -> None:
     for entry in metrics.per_class:
         assert f"{entry.precision:.1%}" in text
         assert f"{entry.f1:.3f}" in text
+
+
+def test_it_lists_the_starts_where_there_were_several(tmp_path: Path, page: Page) -> None:
+    run = made_up_run(tmp_path, ("a", "b"))
+    assert "first start" not in page.text()
+    again = START.model_copy(
+        update={"packages": {"torch": "3"}, "hardware": "a better one", "processes": 4, "threads": 2, "epochs": 2}
+    )
+    run.note(run.info().model_copy(update={"starts": (START, again)}))
+    cells = [element.text for element in Page(render_report(run, "x", illustrated=True)).all("th", "td")]
+    assert cells[-7:] == ["2", "not known", "a better one, 32-true", "4", "2", "c0ffee", "torch 3"]
 
 
 def test_it_has_the_plots_and_the_images(run: Run, page: Page) -> None:
