@@ -32,6 +32,13 @@ def finished(drawings: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     return train(Request("tiny", recipe, drawings, folder / "run"))
 
 
+@pytest.fixture
+def narrow_vgg16(monkeypatch: pytest.MonkeyPatch) -> None:
+    """VGG16 with as many layers as ever, and a thousandth of the weights."""
+    stages = ((6, 6), (8, 8), (12, 12, 12), (16, 16, 16), (16, 16, 16))
+    monkeypatch.setattr("training.architectures.vgg16._STAGES", stages)
+
+
 class _Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         """The test says what happened."""

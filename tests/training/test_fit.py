@@ -212,3 +212,24 @@ def test_taken_weights_are_frozen_and_then_learn(data: Dataset, tmp_path: Path) 
 def _recipe_of(run: Run, folder: Path) -> None:
     """What a run needs besides its weights for another to begin with them."""
     run.recipe_file.write_text(tiny_recipe(folder).model_dump_json(), encoding="utf-8")
+
+
+@pytest.mark.usefixtures("narrow_vgg16")
+def test_vgg16_learns_and_another_head_is_put_on_its_frozen_features(drawings: Path, tmp_path: Path) -> None:
+    def recipe(dense: str, *changes: str) -> Recipe:
+        vgg16 = f"architecture={{name='vgg16', batch_norm=true, pool=1, dense={dense}}}"
+        return tiny_recipe(
+            tmp_path, "input.height=32", "input.width=32", "optimizer.learning_rate=0.1", vgg16, *changes
+        )
+
+    first, second = run_in(tmp_path / "first"), run_in(tmp_path / "second")
+    data = load_dataset(FolderSource(drawings), recipe("[12]"))
+    history = fit(recipe("[12]"), data, first)
+    assert history[-1].train_loss < history[0].train_loss
+    first.recipe_file.write_text(recipe("[12]").model_dump_json(), encoding="utf-8")
+    fit(recipe("[]", "fit.epochs=1", f"transfer.weights={first.folder}", "transfer.freeze=1"), data, second)
+    before, after = load_checkpoint(first.best)["network"], load_checkpoint(second.last)["network"]
+    features = [name for name in before if "features" in name and not name.endswith("num_batches_tracked")]
+    assert len(features) == 13 * 6
+    assert all(torch.equal(before[name], after[name]) for name in features)
+    assert after["body.classifier.0.weight"].shape == (3, 16)
