@@ -1,14 +1,20 @@
 """What every recipe reached, as a table: ``python -m benchmarks.recipes [RUNS_DIR]``.
 
 The finished runs in RUNS_DIR are noted in ``benchmarks/results/recipes.jsonl``, each in place of the one that was there
-for its recipe, for trainings of hours are not made on one machine in one go. The table is of that file.
+for its recipe, for trainings of hours are not made on one machine in one go. The table is of that file. A row whose
+recipe is another one by now is marked.
 """
 
+import json
 import sys
 from pathlib import Path
+from typing import Any
 
+from training.config import load_recipe, parse_recipe, recipe_names
 from training.recording import list_runs
 from training.records import Facts
+from training.run import Run
+from training.tracking import flatten
 
 RESULTS = Path(__file__).parent / "results" / "recipes.jsonl"
 # As the tutorials report it that have these networks, or the table of the data set.
@@ -22,12 +28,15 @@ REPORTED = {
     "intel-vgg16-tutorial": "18 %",
     "fashion-mnist-vgg16": "93.5 %",
 }
+_COMMIT_DIGITS = 10
+_MARK = "\\*"
 _HEAD = (
     "recipe",
     "parameters",
     "epochs",
     "time",
     "hardware",
+    "commit",
     "test accuracy (95 %)",
     "ECE before",
     "after",
@@ -35,40 +44,78 @@ _HEAD = (
 )
 
 
+class Row(Facts):
+    """What is noted of a run; ``trained`` is its recipe, None where the row was noted before recipes were kept."""
+
+    trained: dict[str, Any] | None = None
+
+
 def main() -> None:
     """Note the runs of a folder, if one is given, and print the table."""
-    known = {facts.recipe: facts for facts in _read()}
+    known = {row.recipe: row for row in _read()}
     if len(sys.argv) > 1:
-        finished = [run.facts for run in list_runs(Path(sys.argv[1])) if run.state == "finished"]
-        # Where the data lay is nobody's business.
-        known |= {facts.recipe: facts.model_copy(update={"data_path": None}) for facts in finished}
+        known |= _note(Path(sys.argv[1]))
         RESULTS.write_text("".join(f"{known[name].model_dump_json()}\n" for name in sorted(known)), encoding="utf-8")
+    remarks = {name: remark for name in sorted(known) if (remark := _remark(known[name]))}
     print("| " + " | ".join(_HEAD) + " |")
-    print("| --- |" + " ---: |" * 3 + " --- |" + " ---: |" * 4)
+    print("| --- |" + " ---: |" * 3 + " --- |" * 2 + " ---: |" * 4)
     for name in sorted(known):
-        print("| " + " | ".join(_row(known[name])) + " |")
+        print("| " + " | ".join(_cells(known[name], _MARK if name in remarks else "")) + " |")
+    if remarks:
+        print(f"\n{_MARK} The recipe is another one now: " + "; ".join(remarks.values()) + ".")
 
 
-def _read() -> list[Facts]:
+def _read() -> list[Row]:
     lines = RESULTS.read_text(encoding="utf-8").splitlines() if RESULTS.exists() else []
-    return [Facts.model_validate_json(line) for line in lines]
+    return [Row.model_validate_json(line) for line in lines]
 
 
-def _row(facts: Facts) -> tuple[str, ...]:
+def _note(folder: Path) -> dict[str, Row]:
+    """The finished runs of ``folder`` by their recipes; where the data lay is nobody's business."""
+    return {
+        run.facts.recipe: Row(
+            **run.facts.model_dump(exclude={"data_path"}),
+            data_path=None,
+            trained=Run(folder / run.facts.run).recipe().model_dump(mode="json"),
+        )
+        for run in list_runs(folder)
+        if run.state == "finished"
+    }
+
+
+def _remark(row: Row) -> str | None:
+    """Which keys of the recipe are not what they were when it was trained; None where all are."""
+    if row.recipe not in recipe_names():
+        return f"`{row.recipe}` is gone"
+    if row.trained is None:
+        return f"`{row.recipe}` may be, for it was not noted"
+    before, now = flatten(parse_recipe(json.dumps(row.trained))), flatten(load_recipe(row.recipe))
+    changed = {key for key in before.keys() | now.keys() if before.get(key) != now.get(key)} - {"description"}
+    return f"`{row.recipe}` in {', '.join(f'`{key}`' for key in sorted(changed))}" if changed else None
+
+
+def _cells(facts: Row, mark: str) -> tuple[str, ...]:
     if facts.test_accuracy is None or facts.test_interval is None:
         raise ValueError(f"{facts.run} was never measured on its test split")
     low, high = facts.test_interval
     return (
-        f"`{facts.recipe}`",
+        f"`{facts.recipe}`{mark}",
         f"{facts.parameters:,}",
         str(facts.epochs),
         f"{facts.seconds:,.0f} s",
         facts.hardware,
+        _short(facts.git_commit),
         f"{facts.test_accuracy:.2%} ({low:.2%} to {high:.2%} of {facts.test_images:,})",
         "" if facts.uncalibrated_error is None else f"{facts.uncalibrated_error:.4f}",
         f"{facts.calibration_error:.4f}",
         REPORTED.get(facts.recipe, ""),
     )
+
+
+def _short(commit: str | None) -> str:
+    """Its first digits, and whether files differed from it."""
+    digits, dash, dirty = (commit or "").partition("-")
+    return digits[:_COMMIT_DIGITS] + dash + dirty
 
 
 if __name__ == "__main__":

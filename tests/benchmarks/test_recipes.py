@@ -1,0 +1,56 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks import recipes
+from tests.training.report.support import made_up_run
+from training.config import load_recipe
+from training.run import Run, write_model
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """A finished run that says it is of the recipe ``letters``, as that stands; the results go elsewhere."""
+    run = made_up_run(tmp_path, ("a", "b"))
+    write_model(run.recipe_file, load_recipe("letters"))
+    run.note(run.info().model_copy(update={"recipe_name": "letters", "data_path": "/home/me/letters"}))
+    monkeypatch.setattr(recipes, "RESULTS", tmp_path / "recipes.jsonl")
+    return run
+
+
+def printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: object) -> str:
+    monkeypatch.setattr("sys.argv", ["recipes", *map(str, arguments)])
+    recipes.main()
+    return capsys.readouterr().out
+
+
+def test_a_run_is_noted_with_hardware_and_commit(
+    run: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = printed(capsys, monkeypatch, run.folder.parent)
+    assert table.splitlines()[-1].startswith("| `letters` | ")
+    assert "| paper | c0ffee |" in table
+    assert f"{run.metrics().accuracy:.2%}" in table
+    assert "/home" not in recipes.RESULTS.read_text()
+    assert printed(capsys, monkeypatch) == table
+
+
+def test_a_row_of_another_recipe_than_now_is_marked(
+    run: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_model(run.recipe_file, load_recipe("letters", ["seed=99", "description=the same in other words"]))
+    table = printed(capsys, monkeypatch, run.folder.parent)
+    assert "| `letters`\\* | " in table
+    assert table.endswith("\n\n\\* The recipe is another one now: `letters` in `seed`.\n")
+
+
+def test_what_cannot_be_compared_is_marked_too(
+    run: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    printed(capsys, monkeypatch, run.folder.parent)
+    row = json.loads(recipes.RESULTS.read_text())
+    del row["trained"]
+    gone = row | {"recipe": "no-such-recipe"}
+    recipes.RESULTS.write_text(f"{json.dumps(row)}\n{json.dumps(gone)}\n")
+    assert "`letters` may be, for it was not noted; `no-such-recipe` is gone." in printed(capsys, monkeypatch)
