@@ -9,7 +9,7 @@ from training.config import Recipe
 from training.data.check.inspect import check_dataset, tell
 from training.data.contact_sheet import contact_sheet
 from training.data.dataset import Dataset, load_dataset
-from training.data.samples import SPLITS
+from training.data.samples import SPLITS, Source
 from training.data.sources import open_source
 from training.errors import RunExists, RunUnusable
 from training.finish import finish
@@ -59,7 +59,7 @@ def train(request: Request) -> Run:
             write_report(run)
         return run
     if not is_first():
-        fit(request.recipe, _read(request, run), run, store=request.store)
+        fit(request.recipe, _read(_open(request, run), request, run), run, store=request.store)
         return run
     check_tools(request.track)
     with sole(run.folder):
@@ -73,38 +73,45 @@ def train(request: Request) -> Run:
 def _train(request: Request, run: Run) -> None:
     if not run.last.exists():
         check_weights(request.recipe, request.store)  # told at once, not after all images are read
-    data = _read(request, run)
-    # Only now: a mistake in --data must not leave a run behind that is in the way of the next try.
-    if run.exists:
+    source = _open(request, run)
+    # Only now: a mistake in --data leaves nothing behind.
+    if request.resume and run.exists:
         go_on(run)
     else:
         run.begin(request.recipe, _info(request))
-    _keep_splits(run, data)
-    counts = ", ".join(f"{data.count(split):,} {split}" for split in SPLITS)
-    say(f"{data.record.source}: {len(data.labels)} classes; images: {counts}")
-    _keep_check(request.recipe, data, run)
-    with recorded(run, request.changes), tracked(request.track, run) as tracker:
-        fit(request.recipe, data, run, tracker.epoch, request.store)
-        finish(request.recipe, data, run)
-        say(f"report: {write_report(run)}")
-        tracker.finish(run.metrics(), run)
+    with recorded(run, request.changes):
+        data = _read(source, request, run)
+        _keep_splits(run, data)
+        counts = ", ".join(f"{data.count(split):,} {split}" for split in SPLITS)
+        say(f"{data.record.source}: {len(data.labels)} classes; images: {counts}")
+        _keep_check(request.recipe, data, run)
+        with tracked(request.track, run) as tracker:
+            fit(request.recipe, data, run, tracker.epoch, request.store)
+            finish(request.recipe, data, run)
+            say(f"report: {write_report(run)}")
+            tracker.finish(run.metrics(), run)
 
 
-def _read(request: Request, run: Run) -> Dataset:
+def _open(request: Request, run: Run) -> Source:
     """The data that is asked for, else that of the run which goes on."""
-    known = run.info().data_path if run.exists else None
-    path = request.data_path or (None if known is None else Path(known))
-    return load_dataset(open_source(request.recipe.data, path), request.recipe, run.cache / str(rank()))
+    known = run.info().data_path if request.resume and run.exists else None
+    return open_source(request.recipe.data, request.data_path or (None if known is None else Path(known)))
+
+
+def _read(source: Source, request: Request, run: Run) -> Dataset:
+    return load_dataset(source, request.recipe, run.cache / str(rank()))
 
 
 def _take_up(request: Request, run: Run) -> None:
-    """Make sure that the run may begin or go on."""
+    """Make sure that the run may begin or go on; one that did not come to an end of reading may begin anew."""
     if not run.exists:
         if request.resume:
             say(f"{run.folder} holds no run to go on with: one begins")
         return
     if not request.resume:
-        raise RunExists(f"{run.folder} holds a run already: go on with --resume, or choose another --output")
+        if run.splits_file.exists():
+            raise RunExists(f"{run.folder} holds a run already: go on with --resume, or choose another --output")
+        return
     if run.recipe() != request.recipe:
         raise RunUnusable(f"{run.folder} was made by another recipe; resume it with the same one and the same --set")
 

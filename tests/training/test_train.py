@@ -16,6 +16,7 @@ from training.data import dataset
 from training.errors import InvalidData, RunBusy, RunExists, RunUnusable
 from training.fit import fit
 from training.lock import sole
+from training.recording import list_runs
 from training.release import publish
 from training.run import Run
 from training.train import Request, train
@@ -67,6 +68,21 @@ def test_a_mistake_in_the_data_leaves_nothing_in_the_way(tmp_path: Path) -> None
         train(Request("tiny", recipe, tmp_path / "nowhere", tmp_path / "run"))
     assert not (tmp_path / "run").exists()
     assert not (tmp_path / "runs.jsonl").exists()
+
+
+def test_a_run_that_fails_in_reading_leaves_a_record_and_is_not_in_the_way(tmp_path: Path) -> None:
+    data, run = write_classes(tmp_path / "data", 1), Run(tmp_path / "run")
+    recipe = tiny_recipe(tmp_path, "fit.epochs=1")
+    for resume in (False, True):
+        with pytest.raises(InvalidData, match="too few images"):
+            train(Request("tiny", recipe, None if resume else data, run.folder, resume=resume))
+    (entry,) = list_runs(tmp_path)
+    assert (entry.state, entry.reason.partition(":")[0], entry.facts.data) == ("failed", "InvalidData", None)
+    assert len(run.info().starts) == 2
+    write_classes(data, 12)
+    train(Request("tiny", recipe, data, run.folder))
+    assert [(entry.state, entry.facts.epochs) for entry in list_runs(tmp_path)] == [("gone", 0), ("finished", 1)]
+    assert len(run.info().starts) == 1
 
 
 def test_one_folder_is_trained_in_by_one_process_at_a_time(finished: Run, drawings: Path, tmp_path: Path) -> None:
