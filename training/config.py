@@ -86,7 +86,7 @@ def parse_recipe(text: str | bytes) -> Recipe:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in _key(first["loc"])) or "recipe"
-        raise InvalidRecipe(f"{where}: {first['msg']}") from error
+        raise InvalidRecipe(f"{where}: {first['msg'].removeprefix('Value error, ')}") from error
 
 
 def _key(place: tuple[int | str, ...]) -> tuple[int | str, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from models.errors import InvalidRef
+from models.errors import InvalidRef, NotFound, StoreUnavailable
 from models.opening import sha256_of
 from models.refs import parse_ref
 from models.store import Store
@@ -32,10 +32,12 @@ PUBLISHED = {
 }
 # Mean and standard deviation, in red, green and blue, that they were trained with.
 IMAGENET = (torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225]))
-_WAY_OUT = (
-    "download that address elsewhere and give transfer.weights=FILE, or start from a network trained here "
-    "(transfer.weights=REF) or from random weights (no transfer.weights)"
+_ELSE = (
+    "start from another network (--set transfer.weights=RUN_DIR, FILE or REF) or from random weights "
+    "(--set transfer={})"
 )
+_NOT_FETCHED = f"download that address elsewhere and give transfer.weights=FILE, or {_ELSE}"
+_NOT_PUBLISHED = f"Train and publish it first, say where it is with --store, or {_ELSE}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +52,14 @@ class Origin:
 def published(name: str) -> Origin:
     """The ImageNet weights that torchvision publishes as ``name``; raises DownloadFailed."""
     remote = PUBLISHED[name]
-    file = fetch(f"{name}-imagenet", (remote,), _WAY_OUT) / remote.url.rsplit("/", 1)[1]
+    file = fetch(f"{name}-imagenet", (remote,), _NOT_FETCHED) / remote.url.rsplit("/", 1)[1]
     return Origin(f"ImageNet ({file.name})", _read_state(file), IMAGENET)
 
 
 def find_origin(name: str, store: Store | None) -> Origin:
     """What ``name`` means: a file of a ``state_dict``, the folder of a run, or the ref of a version in ``store``.
 
-    Raises WeightsUnusable when it is none of them, RunUnusable, RegistryError or BundleError when it cannot be used.
+    Raises WeightsUnusable when it is none of them, RunUnusable or BundleError when it cannot be used.
     """
     path = Path(name)
     if path.is_file():
@@ -72,15 +74,17 @@ def find_origin(name: str, store: Store | None) -> Origin:
         ) from error
     if store is None:
         raise WeightsUnusable(f"transfer.weights: {name!r} is no file and no folder of a run, and there is no store")
-    version = store.resolve(ref)
+    try:
+        version = store.resolve(ref)
+    except (NotFound, StoreUnavailable) as error:
+        raise WeightsUnusable(f"transfer.weights: {error}. {_NOT_PUBLISHED}") from error
     return _of_version(store, version.name, version.version)
 
 
 def _of_file(path: Path) -> Origin:
     layers = _read_state(path)
-    digest = sha256_of(
-        path
-    )  # by content, not by name: a published file that was downloaded by hand is one all the same
+    # By content, not by name: a published file that was downloaded by hand is one all the same.
+    digest = sha256_of(path)
     known = any(digest == remote.sha256 for remote in PUBLISHED.values())
     return Origin(f"{path.name} (sha256 {digest[:8]})", layers, IMAGENET if known else None)
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from models.labels import Label
 from models.manifest import Strict, Variant
@@ -10,6 +10,8 @@ from models.manifest import Strict, Variant
 Share = Annotated[float, Field(ge=0, lt=1)]
 Part = Annotated[float, Field(gt=0, lt=1)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+# TOML knows no null, so that ``--set`` could not take away what a recipe names.
+Optional = Annotated[str | None, BeforeValidator(lambda value: None if value == "none" else value)]
 
 
 class DataSettings(Strict):
@@ -99,14 +101,16 @@ class TransferSettings(Strict):
     they learn at ``rate`` times the rate of the others.
     """
 
-    weights: str | None = None
+    weights: Optional = None
     freeze: int = Field(default=0, ge=0)
     rate: float = Field(default=1, gt=0, le=1)
 
     @model_validator(mode="after")
     def _has_weights(self) -> Self:
         if self.weights is None and (self.freeze or self.rate != 1):
-            raise ValueError("freeze and rate are about the weights that training starts from: say which")
+            raise ValueError(
+                "freeze and rate are about weights to start from: say which, or drop all (--set transfer={})"
+            )
         return self
 
 

@@ -44,7 +44,7 @@ def load_weights(
     ``images`` of the training split, float ``[N, channels, height, width]`` in 0..1.
 
     Raises WeightsUnusable when nothing fits, InvalidRecipe when there is nothing published for the architecture, and
-    what the source raises: DownloadFailed, RunUnusable, RegistryError or BundleError.
+    what the source raises: DownloadFailed, RunUnusable or BundleError.
     """
     if transfer.weights is None:
         return Taken((), "random weights")

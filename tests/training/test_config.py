@@ -6,6 +6,7 @@ import pytest
 from tests.training.support import recipe_file
 from training.config import load_recipe, parse_recipe
 from training.errors import InvalidRecipe
+from training.settings import TransferSettings
 
 
 def test_a_saved_recipe_comes_back_as_it_was() -> None:
@@ -54,6 +55,17 @@ def test_grey_images_have_no_colour_to_change(tmp_path: Path, change: str) -> No
     with pytest.raises(InvalidRecipe, match="grey images have neither saturation nor hue"):
         load_recipe(str(recipe_file(tmp_path)), ["input.colour=grey", change])
     assert load_recipe(str(recipe_file(tmp_path)), [change]).input.channels == 3
+
+
+@pytest.mark.parametrize("change", ["transfer={}", "transfer.weights=none"])
+def test_a_recipe_can_begin_with_random_weights_instead(change: str) -> None:
+    assert load_recipe("fashion-mnist-vgg16", [change]).transfer == TransferSettings()
+
+
+def test_without_weights_nothing_can_be_frozen() -> None:
+    with pytest.raises(InvalidRecipe, match=r"^transfer: freeze and rate .*--set transfer=\{\}"):
+        load_recipe("intel-vgg16", ["transfer.weights=none"])
+    assert load_recipe("intel-vgg16", ["transfer={}"]).transfer == TransferSettings()
 
 
 def test_an_unknown_recipe_names_those_there_are() -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from models.errors import ChecksumMismatch, ModelNotFound
+from models.errors import ChecksumMismatch
 from models.manifest import Start
 from models.store import Store
 from tests.training.support import tiny_recipe
@@ -67,7 +67,7 @@ def test_another_file_in_its_place_is_refused(publisher: Callable[[str | None], 
 def test_without_a_network_the_ways_out_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("WHATSIT_CACHE", str(tmp_path))
     monkeypatch.setitem(origins.PUBLISHED, "vgg16", Remote("http://127.0.0.1:9/vgg16-397923af.pth", "00"))
-    with pytest.raises(DownloadFailed, match=r"9/vgg16-397923af\.pth .*weights=FILE.*weights=REF.*no transfer") as told:
+    with pytest.raises(DownloadFailed, match=r"9/vgg16-397923af\.pth .*weights=FILE.*RUN_DIR.*transfer=\{\}") as told:
         published("vgg16")
     assert "--data" not in str(told.value)
 
@@ -156,5 +156,23 @@ def test_what_is_nothing_of_all_this_says_so(tmp_path: Path) -> None:
         find_origin("runs/none", Store(tmp_path))
     with pytest.raises(WeightsUnusable, match="there is no store"):
         find_origin("shapes", None)
-    with pytest.raises(ModelNotFound, match="no model 'shapes'"):
-        find_origin("shapes", Store(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("name", "store", "reason"),
+    [
+        ("cifar10-vgg16", "store", "there is no model 'cifar10-vgg16'; the store has: shapes"),
+        ("shapes@2", "store", "model 'shapes' has no version 2; it has: 1"),
+        ("shapes@best", "store", "model 'shapes' has no alias 'best'; it has: none"),
+        ("shapes", "nowhere", "nowhere is no store that can be read: No such file or directory"),
+    ],
+)
+def test_what_is_not_published_is_told_with_the_ways_out(
+    name: str, store: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "store" / "shapes" / "1").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(WeightsUnusable) as told:
+        find_origin(name, Store(Path(store)))
+    assert str(told.value).startswith(f"transfer.weights: {reason}. Train and publish it first, ")
+    assert all(way in str(told.value) for way in ("--store", "RUN_DIR", "FILE", "REF", "--set transfer={}"))
