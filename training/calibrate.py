@@ -66,10 +66,10 @@ def fit_temperature(logits: NDArray[np.float32], targets: Targets, unseen: float
     return 2 / (low + high)
 
 
-def calibrated_loss(logits: NDArray[np.float32], targets: Targets) -> float:
-    """The mean loss in nats of finite logits ``[N, classes]`` at the temperature that makes it least."""
+def log_loss(logits: NDArray[np.float32], targets: Targets, temperature: float = 1.0) -> float:
+    """The mean loss in nats of logits ``[N, classes]`` divided by ``temperature``."""
     # In float64, or epochs of an easy validation split would have the same loss, 0.
-    scores = special.log_softmax(logits.astype(np.float64) / fit_temperature(logits, targets), axis=1)
+    scores = special.log_softmax(logits.astype(np.float64) / temperature, axis=1)
     return -float(scores[np.arange(len(targets)), targets].mean())
 
 

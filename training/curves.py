@@ -24,20 +24,17 @@ class Crossover:
 
 
 def crossover(history: Sequence[EpochMetrics]) -> Crossover | None:
-    """The overfitting crossover: after this epoch validation loss is only higher, and training loss only lower.
+    """The overfitting crossover: the epoch of the least validation loss, where training loss fell on after it.
 
-    The first such epoch counts. Every later one, and there must be two or more, is compared with it rather than with
-    the one before: a single noisy epoch neither makes a crossover nor hides one. At the end validation loss must be
-    1 % higher at least, or it is a plateau. None where there is no such epoch.
+    There must be two later epochs or more, or it may be one noisy epoch, and at the end validation loss must be 1 %
+    higher at least, or it is a plateau. It is the plain loss, which overfitting raises by answers that are too sure.
     """
-    for place, here in enumerate(history[:-_LEAST_EPOCHS]):
-        later = history[place + 1 :]
-        turned = all(row.validation_loss > here.validation_loss and row.train_loss < here.train_loss for row in later)
-        found = Crossover(
-            here.epoch,
-            rise=later[-1].validation_loss / here.validation_loss - 1 if here.validation_loss else 0.0,
-            fall=1 - later[-1].train_loss / here.train_loss if here.train_loss else 0.0,
-        )
-        if turned and found.rise >= _LEAST_RISE:
-            return found
-    return None
+    if len(history) <= _LEAST_EPOCHS:
+        return None
+    place = min(range(len(history)), key=lambda place: history[place].validation_loss)
+    here, later = history[place], history[place + 1 :]
+    if len(later) < _LEAST_EPOCHS or later[-1].train_loss >= here.train_loss:
+        return None
+    rise = later[-1].validation_loss / here.validation_loss - 1 if here.validation_loss else 0.0
+    fall = 1 - later[-1].train_loss / here.train_loss
+    return Crossover(here.epoch, rise, fall) if rise >= _LEAST_RISE else None

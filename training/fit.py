@@ -1,4 +1,4 @@
-"""Fitting: epochs over the training split, the best of them chosen by the loss on the validation split.
+"""Fitting: epochs over the training split, the best of them chosen by its calibrated loss on the validation split.
 
 The loop is ours and Fabric brings device, precision and processes (see ARCHITECTURE.md). Every epoch draws its
 random numbers from seeds of its own, so that an epoch repeated after a kill is the epoch that was lost.
@@ -19,7 +19,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from models.store import Store
 from training.batches import count_steps, epoch_batches, share
-from training.calibrate import calibrated_loss
+from training.calibrate import fit_temperature, log_loss
 from training.checkpoint import State, load_last
 from training.config import Recipe
 from training.data.augment import Augment, to_unit
@@ -121,17 +121,16 @@ class _Loop:
         # A draw of its own for each process, or all would augment alike.
         seed_everything(self._recipe.seed, "epoch", number, *self._rank())
         train_loss, train_accuracy = self._train(number)
-        loss, accuracy = self._fabric.broadcast(self._validate() if self._fabric.is_global_zero else (0.0, 0.0))
-        if not (math.isfinite(train_loss) and math.isfinite(loss)):
-            reached = f"{train_loss:.3g} in training and {loss:.3g} in validation"
+        validated = self._fabric.broadcast(self._validate() if self._fabric.is_global_zero else {})
+        if not (math.isfinite(train_loss) and validated):
+            reached = f"{train_loss:.3g} in training{'' if validated else ' and no number in validation'}"
             raise Diverged(f"the loss of epoch {number + 1} is {reached}: try a lower optimizer.learning_rate")
         return EpochMetrics(
             epoch=number + 1,
             learning_rate=self._state.optimizer.param_groups[0]["lr"],
             train_loss=train_loss,
             train_accuracy=train_accuracy,
-            validation_loss=loss,
-            validation_accuracy=accuracy,
+            **validated,
             seconds=time.monotonic() - began,
         )
 
@@ -189,11 +188,17 @@ class _Loop:
                 module.eval()
         return self._model
 
-    def _validate(self) -> tuple[float, float]:
+    def _validate(self) -> dict[str, float]:
+        """The metrics of the validation split; none where the network no longer answers with numbers."""
         logits = predict(self._fabric, self._state.answering, self._data, "validation")
         targets = self._data.targets[self._data.splits.validation]
-        loss = calibrated_loss(logits, targets) if np.isfinite(logits).all() else math.nan
-        return loss, float((logits.argmax(axis=1) == targets).mean())
+        if not np.isfinite(logits).all():
+            return {}
+        return {
+            "validation_loss": log_loss(logits, targets),
+            "calibrated_loss": log_loss(logits, targets, fit_temperature(logits, targets)),
+            "validation_accuracy": float((logits.argmax(axis=1) == targets).mean()),
+        }
 
     def _load(self, split: Split, rows: Indices) -> tuple[Tensor, Tensor]:
         chosen = self._data.splits[split][rows]
@@ -232,6 +237,6 @@ def _is_over(recipe: Recipe, state: State) -> bool:
 def _line(row: EpochMetrics, epochs: int) -> str:
     return (
         f"epoch {row.epoch}/{epochs}  rate {row.learning_rate:.2g}  train {row.train_loss:.3f} "
-        f"{row.train_accuracy:.2%}  validation {row.validation_loss:.3f} {row.validation_accuracy:.2%}  "
+        f"{row.train_accuracy:.2%}  validation {row.choosing_loss:.3f} {row.validation_accuracy:.2%}  "
         f"{row.seconds:.0f} s"
     )

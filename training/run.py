@@ -1,7 +1,7 @@
 """The folder of one training run: what is in it, and that none of it is ever half written.
 
 recipe.json   what was asked for               last.pt       the last finished epoch, to go on from
-run.json      on what, with what, from where   best.pt       the epoch of the least validation loss
+run.json      on what, with what, from where   best.pt       the epoch of the least calibrated loss
 splits.json   which image is in which split    model.onnx    the exported graph
 metrics.jsonl one line an epoch                calibration.json, metrics.json, golden/
 check.json    what was found out about the data, contact-sheet.jpg some images of each class
@@ -31,8 +31,9 @@ from training.variants.facts import Variants
 class EpochMetrics(Strict):
     """One line of ``metrics.jsonl``. Losses are in nats; those of training are of augmented images.
 
-    Validation is measured as the network would answer in service: at the temperature that fits this epoch best.
-    Without that, an epoch of better answers loses against one that is less sure of them (Guo et al. 2017).
+    ``calibrated_loss`` is the validation loss at the temperature that fits this epoch best, as the network would answer
+    in service. It chooses the epoch: by the plain one an epoch of better answers loses against one that is less sure of
+    them (Guo et al. 2017). None in runs of before it was measured.
 
     ``learning_rate`` is the one of the epoch's last step, ``seconds`` the time of training and validation.
     """
@@ -42,13 +43,19 @@ class EpochMetrics(Strict):
     train_loss: float
     train_accuracy: float
     validation_loss: float
+    calibrated_loss: float | None = None
     validation_accuracy: float
     seconds: float
 
+    @property
+    def choosing_loss(self) -> float:
+        """The one that the best epoch has least of."""
+        return self.validation_loss if self.calibrated_loss is None else self.calibrated_loss
+
 
 def best_epoch(history: Sequence[EpochMetrics]) -> EpochMetrics | None:
-    """The epoch of the least validation loss, the earliest of equals; None before the first."""
-    return min(history, key=lambda row: row.validation_loss, default=None)
+    """The epoch of the least calibrated loss on validation, the earliest of equals; None before the first."""
+    return min(history, key=lambda row: row.choosing_loss, default=None)
 
 
 class RunInfo(Strict):

@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from training.calibrate import calibrate, calibrated_loss, fit_temperature
+from training.calibrate import calibrate, fit_temperature, log_loss
 from training.scores import softmax
 from training.settings import DecisionSettings
 
@@ -41,13 +41,17 @@ def test_a_few_right_answers_make_no_answer_certain(count: int) -> None:
     assert scores.max(axis=1) == pytest.approx(1 - 0.75 / (count + 2), abs=1e-5)
 
 
-def test_the_calibrated_loss_does_not_mind_how_sure_the_logits_are() -> None:
+def test_the_loss_is_that_of_torch() -> None:
     logits, targets = overconfident(500)
-    least = functional.cross_entropy(
-        torch.from_numpy(logits) / fit_temperature(logits, targets), torch.from_numpy(targets)
-    )
-    assert calibrated_loss(logits, targets) == pytest.approx(least.item(), abs=1e-6)
-    assert calibrated_loss(logits * 3, targets) == pytest.approx(least.item(), abs=1e-6)
+    expected = functional.cross_entropy(torch.from_numpy(logits) / 2, torch.from_numpy(targets)).item()
+    assert log_loss(logits, targets, 2) == pytest.approx(expected, abs=1e-6)
+
+
+def test_calibrated_it_does_not_mind_how_sure_the_logits_are() -> None:
+    logits, targets = overconfident(500)
+    once, twice = (log_loss(each, targets, fit_temperature(each, targets)) for each in (logits, logits * 2))
+    assert once == pytest.approx(twice, abs=1e-6)
+    assert once < log_loss(logits, targets) < log_loss(logits * 2, targets)
 
 
 def test_calibration_brings_the_error_down_and_keeps_the_answers() -> None:

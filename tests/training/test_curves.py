@@ -36,10 +36,10 @@ def test_a_noisy_epoch_does_not_hide_it() -> None:
     assert found.epoch == 2
 
 
-def test_a_training_loss_that_is_not_yet_below_comes_first() -> None:
-    found = crossover(history((1.0, 0.5, 0.6, 0.4, 0.3, 0.2), (1.0, 0.5, 0.6, 0.7, 0.8, 0.9)))
+def test_it_is_not_later_where_training_rose_for_an_epoch() -> None:
+    found = crossover(history((1.0, 0.6, 0.50, 0.51, 0.49, 0.45), (1.0, 0.6, 0.5, 0.8, 1.2, 2.0)))
     assert found is not None
-    assert found.epoch == 3
+    assert (found.epoch, found.rise) == (3, pytest.approx(3))
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def test_the_best_checkpoint_is_of_the_least_validation_loss(data: Dataset, tmp_
     # A rate that is far too high from the second half on makes a later epoch worse than an earlier one.
     recipe = tiny_recipe(tmp_path, "fit.epochs=6", "schedule.name=constant", "optimizer.learning_rate=0.8")
     history = fit(recipe, data, run)
-    best = min(history, key=lambda row: row.validation_loss)
+    best = min(history, key=lambda row: row.choosing_loss)
     assert load_checkpoint(run.best)["epoch"] == best.epoch
     assert load_checkpoint(run.last)["epoch"] == 6
 
@@ -110,7 +110,7 @@ def test_a_kill_between_the_two_checkpoints_loses_nothing(data: Dataset, tmp_pat
     _stop_after_two(recipe, data, cut)
     older = load_checkpoint(cut.best)
     history = fit(recipe, data, run)
-    assert min(history, key=lambda row: row.validation_loss).epoch == 3 > older["epoch"]
+    assert min(history, key=lambda row: row.choosing_loss).epoch == 3 > older["epoch"]
     shutil.copy(run.last, cut.last)  # as if killed after writing the last of epoch 3, before the best
     assert numbers(fit(recipe, data, cut)) == numbers(history)
     assert load_checkpoint(cut.best)["epoch"] == 3

@@ -6,6 +6,7 @@ from training.intervals import wilson
 from training.report.content import Content
 
 _NAMED = 10
+_PLATEAU = 0.01
 
 Facts = list[tuple[str, str]]
 
@@ -32,20 +33,29 @@ def training_facts(content: Content) -> Facts:
 
 
 def turning(content: Content) -> str:
-    """Whether, where and how far validation turned."""
-    best, last, turn = content.best.epoch, content.history[-1].epoch, content.turn
+    """Whether, where and how far validation turned, and what that was to the choice of the epoch."""
+    history, best, turn = content.history, content.best, content.turn
+    least = min(history, key=lambda row: row.validation_loss)
+    rise = history[-1].validation_loss / least.validation_loss - 1 if least.validation_loss else 0.0
     if turn:
-        return (
-            f"Validation turned at epoch {turn.epoch}: after it the validation loss was only higher, at the end by "
-            f"{turn.rise:.0%}, while the training loss fell by another {turn.fall:.0%}. From there on the network "
-            f"learned its training images by heart. What is measured here is epoch {best}, the best."
+        told = (
+            f"Validation turned at epoch {turn.epoch}: at the end its loss was {turn.rise:.0%} higher, while the "
+            f"training loss fell by another {turn.fall:.0%}. From there on the network learned its training images by "
+            "heart, or grew surer of itself than it is right."
         )
-    if best == last:
-        return (
-            f"Validation did not turn: its loss was least in the last epoch, {last}. More epochs, or a larger "
+    elif least is history[-1]:
+        told = (
+            f"Validation did not turn: its loss was least in the last epoch, {least.epoch}. More epochs, or a larger "
             "network, may still gain something."
         )
-    return f"Validation did not turn: its loss was least in epoch {best} of {last} and stayed about there."
+    elif rise < _PLATEAU:
+        told = f"Validation did not turn: its loss was least in epoch {least.epoch} and stayed about there."
+    else:
+        told = (
+            f"The validation loss was least in epoch {least.epoch} and {rise:.0%} higher at the end, after too few "
+            "epochs, or beside too high a training loss, to call it overfitting."
+        )
+    return f"{told} What is measured here is epoch {best.epoch}, the best once its answers are calibrated."
 
 
 def deciding(content: Content) -> str:

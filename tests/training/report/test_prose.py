@@ -67,10 +67,19 @@ def turned(content: Content, rows: list[EpochMetrics]) -> str:
 def test_where_validation_turned(content: Content) -> None:
     told = turned(content, history((1, 1), (0.5, 0.5), (0.25, 0.6), (0.1, 0.75)))
     assert "turned at epoch 2" in told
-    assert "at the end by 50%" in told
+    assert "50% higher" in told
     assert "fell by another 80%" in told
     assert "in the last epoch, 2" in turned(content, history((1, 1), (0.5, 0.5)))
-    assert "least in epoch 1 of 2" in turned(content, history((1, 1), (0.5, 1.5)))
+    assert "least in epoch 1 and 50% higher" in turned(content, history((1, 1), (0.5, 1.5)))
+    assert "least in epoch 1 and stayed about there" in turned(content, history((1, 1), (0.5, 1.005)))
+
+
+def test_the_epoch_that_is_measured_is_the_best_by_the_calibrated_loss(content: Content) -> None:
+    rows = history((1, 1), (0.5, 0.5), (0.25, 0.6), (0.1, 0.75))
+    rows = [row.model_copy(update={"calibrated_loss": 1 / row.epoch}) for row in rows]
+    told = turning(replace(content, history=rows, best=rows[3], turn=crossover(rows)))
+    assert "turned at epoch 2" in told
+    assert "measured here is epoch 4" in told
 
 
 def test_facts_are_those_of_the_run(content: Content) -> None:
