@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from models.manifest import Fraction, Strict
+from models.manifest import Fraction, Precision, Strict
 from training.errors import NotComparable
 from training.images import Images, read_images
 from training.intervals import wilson
@@ -24,12 +24,13 @@ _LEVEL = 0.05
 
 
 class Side(Strict):
-    """One of the two; ``interval`` is where its accuracy lies at 95 % confidence.
+    """One of the two, and which of its graphs; ``interval`` is where its accuracy lies at 95 % confidence.
 
     ``held_out``: the images are of the test split of its training, so that it certainly learnt from none of them.
     """
 
     subject: str
+    precision: Precision
     held_out: bool
     correct: int
     accuracy: Fraction
@@ -74,8 +75,9 @@ class Comparison(Strict):
 def compare(first: Subject, second: Subject, data_path: Path | None) -> Comparison:
     """Compare two models on the images that ``training.images`` chooses for both.
 
-    Their inputs and the order of their labels may differ. Raises NotComparable when their labels do, or the way they
-    read data, and what choosing the images raises.
+    They may be graphs of one version in two precisions. Their inputs and the order of their labels may differ. Raises
+    NotComparable when both are one graph, when their labels differ, or the way they read data, and what choosing the
+    images raises.
     """
     _refuse_unlike(first, second)
     with TemporaryDirectory(prefix="whatsit-compare-") as cache:
@@ -109,21 +111,29 @@ def compare(first: Subject, second: Subject, data_path: Path | None) -> Comparis
 
 def verdict(found: Comparison) -> str:
     """Which of the two is better and whether that is noise, in plain sentences."""
-    sign, ahead = (1, found.first) if found.difference >= 0 else (-1, found.second)
+    first, second = _titles(found)
+    sign, ahead = (1, first) if found.difference >= 0 else (-1, second)
     low, high = sorted(sign * end * 100 for end in found.interval)
     points = f"{abs(found.difference) * 100:.2f} points"
     if found.better:
         sure = f"{low:.2f} to {high:.2f} at 95 % confidence"
-        said = f"{ahead.subject} is better by {points} ({sure}), which is more than noise ({_chance(found.p_value)})."
+        said = f"{ahead} is better by {points} ({sure}), which is more than noise ({_chance(found.p_value)})."
     elif found.difference:
-        said = (
-            f"No difference is shown: {ahead.subject} is ahead by {points}, maybe by noise ({_chance(found.p_value)})."
-        )
+        said = f"No difference is shown: {ahead} is ahead by {points}, maybe by noise ({_chance(found.p_value)})."
     else:
         said = "No difference: both are right equally often."
     shown = f" So many images show a difference of {found.detectable * 100:.2f} points four times out of five."
-    flattered = " and ".join(side.subject for side in (found.first, found.second) if not side.held_out)
+    sides = ((found.first, first), (found.second, second))
+    flattered = " and ".join(title for side, title in sides if not side.held_out)
     return said + shown + (f" Mind that {flattered} may have learnt from some of these images." if flattered else "")
+
+
+def _titles(found: Comparison) -> tuple[str, str]:
+    """What to call the two: with their precisions, unless both are of float32."""
+    first, second = found.first, found.second
+    if first.precision == second.precision == "fp32":
+        return first.subject, second.subject
+    return f"{first.subject} ({first.precision})", f"{second.subject} ({second.precision})"
 
 
 def _chance(p_value: float) -> str:
@@ -154,18 +164,24 @@ def _only(ours: Hits, theirs: Hits) -> tuple[int, int]:
 
 
 def _refuse_unlike(first: Subject, second: Subject) -> None:
-    names, unshared = f"{first.name} and {second.name}", set(first.labels) ^ set(second.labels)
+    names, unshared = f"{first.title} and {second.title}", set(first.labels) ^ set(second.labels)
     if unshared:
         raise NotComparable(f"{names} know other classes: only one of them has {', '.join(sorted(unshared)[:5])}")
     ways = [(subject.recipe.data.kind, subject.recipe.data.transpose) for subject in (first, second)]
     if ways[0] != ways[1]:
         raise NotComparable(f"{names} read data in other ways: data.kind or data.transpose differ in their recipes")
+    if first.graph_sha256 == second.graph_sha256 and first.labels == second.labels:
+        raise NotComparable(
+            f"{names} are the same graph, byte by byte: name another model, or two precisions (--precision fp32 "
+            "--precision int8)"
+        )
 
 
 def _side(subject: Subject, hits: Hits, *, held_out: bool) -> Side:
     correct, count = int(hits.sum()), len(hits)
     return Side(
         subject=subject.name,
+        precision=subject.precision,
         held_out=held_out,
         correct=correct,
         accuracy=correct / count,

@@ -35,7 +35,7 @@ def evaluate(subject: Subject, data_path: Path | None) -> Evaluation:
     if not same:
         say("these images are not the test split of the training; were some of them trained on, the numbers flatter")
     return Evaluation(
-        subject=subject.name,
+        subject=subject.title,
         data=images.source.name,
         same_test_split=same,
         unreadable=images.unreadable,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from models.layout import graph_file
 from models.manifest import InputSpec, Precision
-from models.opening import open_version
+from models.opening import open_version, sha256_of
 from models.refs import parse_ref
 from models.runtime import Session, open_session
 from models.store import Store
@@ -18,11 +18,13 @@ from training.run import Run
 class Subject:
     """A graph to evaluate, with what its training said of itself.
 
-    ``temperature`` is the one in its graph, ``test_sha256`` the fingerprint of the test split of its training,
-    ``data_path`` where its data was, if known.
+    ``graph_sha256`` is of its file, ``temperature`` the one in it, ``test_sha256`` the fingerprint of the test split
+    of its training, ``data_path`` where its data was, if known.
     """
 
     name: str
+    precision: Precision
+    graph_sha256: str
     session: Session
     labels: tuple[str, ...]
     input: InputSpec
@@ -30,6 +32,11 @@ class Subject:
     temperature: float
     test_sha256: str
     data_path: Path | None
+
+    @property
+    def title(self) -> str:
+        """Its name, with the precision where that is not float32."""
+        return self.name if self.precision == "fp32" else f"{self.name} ({self.precision})"
 
 
 def open_subject(name: str, store: Store, precision: Precision | None = None) -> Subject:
@@ -45,10 +52,13 @@ def open_subject(name: str, store: Store, precision: Precision | None = None) ->
 def _of_run(name: str, run: Run, precision: Precision) -> Subject:
     recipe, record, path = run.recipe(), run.splits(), run.info().data_path
     run.metrics(precision)  # refuses a run that is not finished
-    session = open_session(run.folder / graph_file(precision))
+    graph = run.folder / graph_file(precision)
+    session = open_session(graph)
     session.check_signature(recipe.input, len(record.labels))
     return Subject(
-        name if precision == "fp32" else f"{name} ({precision})",
+        name,
+        precision,
+        sha256_of(graph),
         session,
         record.labels,
         recipe.input,
@@ -62,9 +72,11 @@ def _of_run(name: str, run: Run, precision: Precision) -> Subject:
 def _of_version(ref: str, store: Store, precision: Precision | None) -> Subject:
     resolved = store.resolve(parse_ref(ref))
     opened = open_version(store, resolved.name, resolved.version, precision=precision)
-    manifest, name = opened.manifest, f"{resolved.name}@{resolved.version}"
+    manifest = opened.manifest
     return Subject(
-        name if opened.precision == "fp32" else f"{name} ({opened.precision})",
+        f"{resolved.name}@{resolved.version}",
+        opened.precision,
+        manifest.files[manifest.graphs[opened.precision].file],
         opened.session,
         manifest.labels,
         manifest.input,

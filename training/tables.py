@@ -61,13 +61,14 @@ def comparison_table(found: "Comparison") -> Table:
         title=f"{found.data}: the same {found.images:,} images", caption=f"McNemar's test: {_p(found.p_value)}"
     )
     table.add_column("model", overflow="fold")
+    table.add_column("precision", no_wrap=True)
     for heading in ("right", "accuracy", "95 % interval", "right alone", "held out"):
         table.add_column(heading, justify="right", no_wrap=True)
     for side, alone in ((found.first, found.first_only), (found.second, found.second_only)):
         interval = f"{side.interval[0] * 100:.2f} - {side.interval[1] * 100:.2f}"
         held_out = "yes" if side.held_out else "not known"
         numbers = (f"{side.correct:,}", f"{side.accuracy:.2%}", interval, f"{alone:,}", held_out)
-        table.add_row(escape(side.subject), *numbers)
+        table.add_row(escape(side.subject), side.precision, *numbers)
     return table
 
 

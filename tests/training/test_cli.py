@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -13,7 +14,7 @@ from tests.training.support import recipe_file
 from training import cli
 from training.cli import options
 from training.config import recipe_names
-from training.errors import InvalidRecipe, RunUnusable, TrainingNotInstalled
+from training.errors import InvalidRecipe, NotComparable, RunUnusable, TrainingNotInstalled
 from training.run import Run
 
 app = typer.Typer()
@@ -49,11 +50,8 @@ def test_from_a_folder_to_a_published_version(tmp_path: Path, drawings: Path) ->
     assert measured["metrics"] == facts["test"]
     assert isinstance(measured["metrics"]["correct"], int)
 
-    code, out = invoke("compare", "shapes", run, "--data", drawings, "--store", store, "--json")
-    compared = json.loads(out)
-    assert code == 0
-    assert (compared["first"]["subject"], compared["difference"], compared["better"]) == ("shapes@1", 0, None)
-    assert compared["verdict"].startswith("No difference")
+    with pytest.raises(NotComparable, match=r"shapes@1 and .* are the same graph"):
+        invoke("compare", "shapes", run, "--data", drawings, "--store", store)
 
 
 def test_tables_are_for_people(finished: Run, tmp_path: Path) -> None:
@@ -61,7 +59,7 @@ def test_tables_are_for_people(finished: Run, tmp_path: Path) -> None:
     assert code == 0
     assert f"{finished.metrics().correct} of 30 right" in out
     assert "confusion matrix" in out
-    code, out = invoke("compare", finished.folder, finished.folder)
+    code, out = invoke("compare", finished.folder, finished.folder, "--precision", "fp32", "--precision", "fp16")
     assert code == 0
     assert "No difference: both are right equally often" in " ".join(out.split())
     same = ("--set", 'export.variants=["fp16", "int8"]')
@@ -70,6 +68,24 @@ def test_tables_are_for_people(finished: Run, tmp_path: Path) -> None:
     assert "whatsit publish" in out
     code, out = invoke("publish", finished.folder, "--name", "shapes", "--store", tmp_path)
     assert (code, out.split(":")[0]) == (0, "published shapes@1")
+
+
+def test_precisions_are_compared(finished: Run) -> None:
+    def compared(*precisions: str) -> dict[str, Any]:
+        options = [word for precision in precisions for word in ("--precision", precision)]
+        code, out = invoke("compare", finished.folder, finished.folder, *options, "--json")
+        assert code == 0
+        found = json.loads(out)
+        assert isinstance(found, dict)
+        return found
+
+    found = compared("fp32", "int8")
+    assert [found[side]["precision"] for side in ("first", "second")] == ["fp32", "int8"]
+    assert found["second"]["correct"] == finished.metrics("int8").correct
+    for same in ((), ("int8",)):  # given once it holds for both
+        with pytest.raises(NotComparable, match="the same graph" if not same else r"\(int8\) are the same graph"):
+            compared(*same)
+    assert invoke("compare", "a", "b", *("--precision", "fp32") * 3)[0] == 2
 
 
 def test_describe_shows_a_table_or_json(tmp_path: Path) -> None:
@@ -101,6 +117,7 @@ def test_help_has_an_example(command: str) -> None:
         ["publish", "runs/x"],
         ["evaluate", "a", "b"],
         ["compare", "a"],
+        ["compare", "a", "b", "--precision", "int4"],
         ["runs", "list", "--sort", "luck"],
         ["runs", "show"],
     ],

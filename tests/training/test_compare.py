@@ -24,6 +24,11 @@ def good(finished: Run, tmp_path_factory: pytest.TempPathFactory) -> Subject:
 
 
 @pytest.fixture(scope="module")
+def halved(finished: Run, tmp_path_factory: pytest.TempPathFactory) -> Subject:
+    return open_subject(str(finished.folder), Store(tmp_path_factory.mktemp("store")), "fp16")
+
+
+@pytest.fixture(scope="module")
 def small(drawings: Path, tmp_path_factory: pytest.TempPathFactory) -> Subject:
     """Trained shortly, on the same drawings in another size."""
     folder = tmp_path_factory.mktemp("small")
@@ -69,12 +74,28 @@ def test_two_sizes_are_compared_on_the_same_images(
     assert (mirrored.difference, mirrored.p_value) == (-found.difference, found.p_value)
 
 
-def test_a_model_is_no_better_than_itself(good: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_precisions_of_one_run_are_compared(
+    good: Subject, halved: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
     read = count_reads(monkeypatch)
-    found = compare(good, good, None)
+    found = compare(good, halved, None)
     assert len(read) == 30  # once, for they see the same
+    assert (found.first.subject, found.first.precision) == (good.name, "fp32")
+    assert (found.second.subject, found.second.precision) == (good.name, "fp16")
+    run = Run(Path(good.name))
+    assert (found.first.correct, found.second.correct) == (run.metrics().correct, run.metrics("fp16").correct)
     assert (found.first_only, found.second_only, found.p_value, found.better) == (0, 0, 1, None)
     assert verdict(found).startswith("No difference: ")
+    shown = StringIO()
+    Console(file=shown, width=100).print(comparison_table(found))
+    assert "fp32" in shown.getvalue()
+    assert "fp16" in shown.getvalue()
+
+
+def test_the_same_graph_twice_is_refused(good: Subject, halved: Subject) -> None:
+    for subject in (good, halved):
+        with pytest.raises(NotComparable, match=r"are the same graph, byte by byte: .*--precision fp32 --precision"):
+            compare(subject, replace(subject, name="under another name"), None)
 
 
 def test_labels_are_matched_by_name(good: Subject) -> None:
@@ -160,7 +181,7 @@ def test_an_unknown_class_is_refused(good: Subject, small: Subject, tmp_path: Pa
 
 
 def made(first_only: int, second_only: int, p_value: float, better: str | None) -> Comparison:
-    side = Side(subject="a@1", held_out=True, correct=900, accuracy=0.9, interval=(0.88, 0.92))
+    side = Side(subject="a@1", precision="fp32", held_out=True, correct=900, accuracy=0.9, interval=(0.88, 0.92))
     return Comparison.model_validate(
         {
             "data": "data",
@@ -189,3 +210,13 @@ def test_the_verdict_is_plain() -> None:
     assert verdict(made(40, 30, 0.234, None)) == (
         f"No difference is shown: a@1 is ahead by 1.00 points, maybe by noise (p = 0.23). {shown}"
     )
+
+
+def test_the_verdict_names_precisions_unless_both_are_exact() -> None:
+    found = made(10, 40, 0.00001, "second")
+    second = found.second.model_copy(update={"subject": "a@1", "precision": "int8", "held_out": False})
+    said = verdict(found.model_copy(update={"second": second}))
+    assert said.startswith("a@1 (int8) is better by 3.00 points ")
+    assert said.endswith("Mind that a@1 (int8) may have learnt from some of these images.")
+    said = verdict(found.model_copy(update={"second": second, "difference": 0.03, "interval": (0.01, 0.05)}))
+    assert said.startswith("a@1 (fp32) is better by 3.00 points ")

@@ -1,6 +1,7 @@
 """What the commands of training share: options, the look for torch, JSON."""
 
 import json
+from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +18,14 @@ StorePath = Annotated[
     Path | None, typer.Option("--store", help="The folder of models and versions.", envvar="WHATSIT_STORE")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+class PrecisionName(StrEnum):
+    """models.manifest.Precision once more: typer takes a list of an enumeration, not of a Literal."""
+
+    FP32 = "fp32"
+    FP16 = "fp16"
+    INT8 = "int8"
 
 
 def require_torch() -> None:

@@ -1,7 +1,6 @@
 """``whatsit publish``."""
 
 import getpass
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -9,23 +8,15 @@ import typer
 
 from models.manifest import PRECISIONS, Manifest
 from models.store import Store, default_root
-from training.cli.options import Json, StorePath, print_json, require_torch
+from training.cli.options import PrecisionName, Json, StorePath, print_json, require_torch
 
 _ReportImages = Annotated[
     bool | None, typer.Option("--report-images/--no-report-images", help="Images of the data in the report, or none.")
 ]
 
 
-class _Graph(StrEnum):
-    """models.manifest.Precision once more: typer takes a list of an enumeration, not of a Literal."""
-
-    FP32 = "fp32"
-    FP16 = "fp16"
-    INT8 = "int8"
-
-
 _Precisions = Annotated[
-    list[_Graph] | None,
+    list[PrecisionName] | None,
     typer.Option("--precision", help="A graph to publish, and others by giving it again; all that are good enough."),
 ]
 
