@@ -8,7 +8,7 @@ import typer
 
 from models.manifest import PRECISIONS, Manifest
 from models.store import Store, default_root
-from training.cli.options import PrecisionName, Json, StorePath, print_json, require_torch
+from training.cli.options import Json, PrecisionName, StorePath, print_json, require_torch
 
 _ReportImages = Annotated[
     bool | None, typer.Option("--report-images/--no-report-images", help="Images of the data in the report, or none.")
