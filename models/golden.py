@@ -27,7 +27,11 @@ TOLERANCE = 5e-3
 # one of 2,000 images of CIFAR-10 differs by 0.020. fp16: up to 0.008 of 2,000, while processors cast to float32 and
 # CUDA does not; ONNX's reference, which rounds after every operation, differs by 0.003 at most of 40.
 _ROUNDING: dict[Precision, float] = {"fp32": TOLERANCE, "fp16": 0.02, "int8": 0.05}
-_MOST = 0.5  # a graph that far away is not the same classifier
+# How far a graph may be from the most exact one. Of seven networks, from letters to photographs of flowers, fp16 was
+# off by at most 0.004 on golden images and 0.012 on thousands of others; int8 by 0.033 and, but for CIFAR-10, by 0.11
+# (there 5 of 2,000 are beyond 0.15, one at 0.20). Eight bits whose ranges come from black images are off by 0.65 to
+# 0.96 on golden images; from images four times too dark by 0.16 to 0.51, though within a point of the accuracy.
+_MOST: dict[Precision, float] = {"fp32": TOLERANCE, "fp16": 0.02, "int8": 0.15}
 MAX_IMAGES = 1000
 _BATCH = 32  # a thousand at once would take gigabytes in a large network
 _SUM_TOLERANCE = 1e-2  # half precision adds 1,000 classes up to 1 within 1e-3
@@ -69,12 +73,18 @@ class Golden(Strict):
 def tolerance_of(session: Session, precision: Precision, golden: Golden, pixels: Pixels) -> float:
     """What to allow a graph of ``precision`` here and elsewhere: what it differs by here, and what machines differ by.
 
-    Raises GoldenMismatch when that is half of all probability.
+    The recorded answers are those of the most exact graph of the version; where that is the graph itself, it differs by
+    nothing. Raises GoldenMismatch for one that is too far from them to be the same classifier.
     """
-    tolerance = float(_differences(session, golden, pixels, _BATCH).max()) + _ROUNDING[precision]
-    if not tolerance < _MOST:
-        raise GoldenMismatch(f"the {precision} graph answers the golden images otherwise, by up to {tolerance:.2f}")
-    return round(tolerance, 4)
+    differences, most = _differences(session, golden, pixels, _BATCH), _MOST[precision]
+    worst = int(differences.argmax())
+    if not differences[worst] <= most:  # also when it is not a number
+        raise GoldenMismatch(
+            f"{golden.images[worst].file}: a probability of the {precision} graph differs by {differences[worst]:.2g} "
+            f"from that of the most exact one, and at most {most:g} may be: publish without {precision} (--precision "
+            "names the graphs that go along)"
+        )
+    return round(float(differences[worst]) + _ROUNDING[precision], 4)
 
 
 def record(session: Session, spec: InputSpec, images: Sequence[GoldenImage], tolerance: float = TOLERANCE) -> Golden:

@@ -161,7 +161,10 @@ def _write_golden(bundle: Path, session: Session, release: Release) -> Golden:
 def _describe(
     bundle: Path, sessions: Mapping[Precision, Session], recorded: Golden, release: Release
 ) -> dict[Precision, Graph]:
-    """What the manifest says of each graph; that of float32 keeps to the tolerance of the golden images themselves."""
+    """What the manifest says of each graph; that of float32 keeps to the tolerance of the golden images themselves.
+
+    Raises GoldenMismatch for one that is too far from the most exact of them.
+    """
     pixels = golden.load(bundle, recorded, release.input)
     return {
         precision: Graph(

@@ -204,6 +204,17 @@ def test_a_version_may_have_several_graphs(store: Store) -> None:
     assert manifest.graphs["fp32"].tolerance is None
 
 
+@pytest.mark.parametrize(("variant", "sharpness", "limit"), [("int8", 1.0, "0.15"), ("fp16", 1.5, "0.02")])
+def test_a_graph_too_far_from_the_most_exact_one_is_not_published(
+    store: Store, variant: str, sharpness: float, limit: str
+) -> None:
+    said = rf"0\.png: .* the {variant} graph differs by 0\.\d+ .* at most {limit} may be: publish without {variant} "
+    with pytest.raises(GoldenMismatch, match=said):
+        publish_tiny(store.root, variants={variant: colour_graph(sharpness=sharpness)})
+    assert tree(store.root) <= {"tiny/.lock"}
+    assert publish_tiny(store.root).version == 1
+
+
 def test_a_version_may_have_no_graph_of_float32(store: Store, tmp_path: Path) -> None:
     """The golden images are then what its own graph answers, up to what machines differ by."""
     full = release(tmp_path / "model.onnx", model=colour_graph(sharpness=1.5))
