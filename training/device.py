@@ -2,17 +2,23 @@
 
 import logging
 import os
+from datetime import timedelta
 from importlib.util import find_spec
 from typing import Literal
 
 import torch
 from lightning.fabric import Fabric
+from lightning.fabric.strategies import DDPStrategy
 from torch import nn
 
 from training.settings import FitSettings
 
 # It tells of each precision that it sets up, to no one in particular.
 logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
+
+# While the first process checks the data the others wait for it, and a check of millions of images takes hours; half an
+# hour is what torch would wait. Nobody waits for a process that is dead: torchrun ends them all.
+_PATIENCE = timedelta(days=1)
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
@@ -21,7 +27,7 @@ def make_fabric(settings: FitSettings) -> Fabric:
     """An accelerator where there is one, else the CPU; under torchrun this process's share of them."""
     processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     nodes = int(os.environ.get("GROUP_WORLD_SIZE", "1"))
-    strategy = "ddp" if processes * nodes > 1 else "auto"
+    strategy = DDPStrategy(timeout=_PATIENCE) if processes * nodes > 1 else "auto"
     precision = choose_precision(settings)
     fabric = Fabric(accelerator="auto", devices=processes, num_nodes=nodes, strategy=strategy, precision=precision)
     fabric.launch()

@@ -125,7 +125,14 @@ def _info(request: Request) -> RunInfo:
 
 
 def _keep_check(recipe: Recipe, data: Dataset, run: Run) -> None:
-    """Say what is wrong with the data before anything is learnt from it, and save what was found."""
+    """Say what is wrong with the data before anything is learnt from it, and save what was found.
+
+    A run that goes on has the data that it began with, or its splits would be others, and is not checked once more.
+    """
+    known = run.check()
+    if known is not None:
+        tell(known)
+        return
     check = check_dataset(data, recipe)
     tell(check)
     sheet = contact_sheet(data.pixels, data.targets, data.splits.train, data.labels, recipe.seed)

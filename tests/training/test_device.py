@@ -1,8 +1,11 @@
+from datetime import timedelta
+
 import pytest
 import torch
 from torch import nn
 
-from training.device import choose_precision, compiled, make_fabric
+from tests.training.together import together
+from training.device import choose_precision, compiled, make_fabric, part
 from training.settings import FitSettings
 
 
@@ -41,3 +44,15 @@ def test_it_compiles_where_it_is_told_to(monkeypatch: pytest.MonkeyPatch) -> Non
     assert compiled(network, settings()) is network
     assert compiled(network, settings(compile="off")) is network
     assert type(compiled(network, settings(compile="on"))).__name__ == "OptimizedModule"
+
+
+def patience() -> timedelta:
+    make_fabric(settings())
+    backend = torch.distributed.group.WORLD._get_backend(torch.device("cpu"))  # noqa: SLF001 - nothing else tells
+    part()
+    waits: timedelta = backend.options._timeout  # noqa: SLF001
+    return waits
+
+
+def test_processes_wait_for_one_that_checks_the_data_for_hours() -> None:
+    assert min(together(patience)) > timedelta(hours=12)

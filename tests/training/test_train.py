@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -121,6 +122,29 @@ def test_changed_data_cannot_take_up_a_run(tmp_path: Path) -> None:
     write_classes(tmp_path / "data", 1, first=50)
     with pytest.raises(RunUnusable, match="the data has changed since the run began"):
         train(request)
+
+
+def test_a_run_that_goes_on_has_its_data_checked_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("training.train.fit", stop)
+    data = write_classes(tmp_path / "data", 5)
+    shutil.copy(data / "disc" / "000.png", data / "down" / "again.png")
+    recipe, run, told = (
+        tiny_recipe(tmp_path),
+        Run(tmp_path / "run"),
+        "warning: 2 images of the same pixels in two classes",
+    )
+    with pytest.raises(KeyboardInterrupt):
+        train(Request("tiny", recipe, data, run.folder))
+    assert told in capsys.readouterr().err
+    monkeypatch.setattr("training.train.check_dataset", None)  # whoever calls it fails
+    with pytest.raises(KeyboardInterrupt):
+        train(Request("tiny", recipe, data, run.folder, resume=True))
+    assert told in capsys.readouterr().err
 
 
 def test_killed_at_any_moment_it_goes_on_to_the_same_end(tmp_path: Path, drawings: Path) -> None:
