@@ -4,13 +4,15 @@ import logging
 import os
 from datetime import timedelta
 from importlib.util import find_spec
-from typing import Literal
+from pathlib import Path
+from typing import Literal, cast
 
 import torch
 from lightning.fabric import Fabric
 from lightning.fabric.strategies import DDPStrategy
-from torch import nn
+from torch import Tensor, nn
 
+from training.errors import RunUnusable
 from training.settings import FitSettings
 
 # It tells of each precision that it sets up, to no one in particular.
@@ -32,6 +34,18 @@ def make_fabric(settings: FitSettings) -> Fabric:
     fabric = Fabric(accelerator="auto", devices=processes, num_nodes=nodes, strategy=strategy, precision=precision)
     fabric.launch()
     return fabric
+
+
+def refuse_disagreement(fabric: Fabric, epochs: int, folder: Path) -> None:
+    """Raise RunUnusable in every process where one of them found other ``epochs`` done in ``folder`` than the first."""
+    counts = cast(Tensor, fabric.all_gather(torch.tensor(epochs, device=fabric.device))).reshape(-1).tolist()
+    for process, other in enumerate(counts):
+        if other != counts[0]:
+            part()  # what leaves without would hang
+            raise RunUnusable(
+                f"the first process found {counts[0]} epochs done in {folder}, process {process} found {other}: "
+                "--output must be on a disk that all nodes share"
+            )
 
 
 def part() -> None:

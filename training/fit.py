@@ -28,7 +28,7 @@ from training.data.dataset import Dataset
 from training.data.mixup import mix
 from training.data.samples import Split
 from training.data.splits import Indices
-from training.device import compiled, make_fabric, part
+from training.device import compiled, make_fabric, part, refuse_disagreement
 from training.errors import Diverged
 from training.network import Network, build_network, measure
 from training.optimizer import build_optimizer, learning_rate_factor
@@ -75,6 +75,7 @@ def _begin(recipe: Recipe, data: Dataset, run: Run, fabric: Fabric, store: Store
     seed_everything(recipe.seed, "network")
     network = build_network(recipe, len(data.labels))
     saved = load_last(run)
+    refuse_disagreement(fabric, len(saved["history"]) if saved else 0, run.folder)
     if saved is not None:
         taken = frozenset(saved["taken"])
     else:

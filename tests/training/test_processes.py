@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.training.support import recipe_file
+from tests.training.support import recipe_file, tiny_recipe
+from tests.training.together import together
+from training.config import Recipe
+from training.data.dataset import load_dataset
+from training.data.folder import FolderSource
+from training.errors import RunUnusable
+from training.fit import fit
+from training.processes import rank
 from training.run import EpochMetrics, Run
 
 PLAIN = (
@@ -49,3 +56,22 @@ def test_with_batch_norm_and_augmentation_they_reach_the_same(drawings: Path, tm
     two = train(tmp_path, drawings, "two", ("fit.average=0.5",), processes=2)
     assert abs(two.metrics().accuracy - one.metrics().accuracy) <= 0.1
     assert losses(two.history()) != losses(one.history())  # each process augments in its own way
+
+
+def fit_apart(recipe: Recipe, data: Path, folders: tuple[Path, Path]) -> None:
+    """As on two machines, each with a disk of its own."""
+    fit(recipe, load_dataset(FolderSource(data), recipe), Run(folders[rank()]))
+
+
+def test_processes_that_find_other_runs_do_not_go_on(drawings: Path, tmp_path: Path) -> None:
+    recipe, folders = tiny_recipe(tmp_path, "fit.epochs=1"), (tmp_path / "first", tmp_path / "second")
+    for folder in folders:
+        folder.mkdir()
+    fit(recipe, load_dataset(FolderSource(drawings), recipe), Run(folders[0]))
+    refusals = together(fit_apart, tiny_recipe(tmp_path, "fit.epochs=2"), drawings, folders)
+    for folder, refusal in zip(folders, refusals, strict=True):
+        assert isinstance(refusal, RunUnusable)
+        assert str(refusal) == (
+            f"the first process found 1 epochs done in {folder}, process 1 found 0: "
+            "--output must be on a disk that all nodes share"
+        )
