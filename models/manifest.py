@@ -29,24 +29,28 @@ class Strict(BaseModel):
     No number is infinite or none at all: such a one passes every comparison, or fails every one.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 class InputSpec(Strict):
-    """How an image becomes ``pixels``, uint8 ``[height, width, channels]``.
-
-    ``resize``: ``stretch`` ignores the aspect, ``crop`` takes the central part of the aspect of the input
-    (``crop_fraction`` of it), ``pad`` fits the whole image and fills the rest with ``pad_value``.
-    ``filter`` names Pillow's resampling filter, antialiased when shrinking.
-    """
+    """How an image becomes ``pixels``, uint8 ``[height, width, channels]``."""
 
     height: int = Field(ge=1, le=4096)
+    """The height of the pixels; larger and smaller images are resized."""
     width: int = Field(ge=1, le=4096)
+    """The width of the pixels."""
     colour: Literal["rgb", "grey"] = "rgb"
+    """Three channels, or one."""
     resize: Literal["stretch", "crop", "pad"] = "stretch"
+    """``stretch`` ignores the aspect, ``crop`` takes the central part of the aspect of the input, ``pad`` fits the
+    whole image and fills the rest.
+    """
     crop_fraction: float = Field(default=1.0, gt=0, le=1)
+    """For ``crop``: how much of that central part is taken."""
     pad_value: int = Field(default=0, ge=0, le=255)
+    """For ``pad``: the grey level of the rest."""
     filter: Literal["nearest", "bilinear", "bicubic", "lanczos"] = "bilinear"
+    """Pillow's resampling filter, antialiased when shrinking."""
 
     @property
     def channels(self) -> int:

@@ -33,11 +33,14 @@ class Recipe(Strict):
     """A whole recipe."""
 
     description: str = ""
+    """A sentence for lists, manifest and report."""
     seed: int = Field(default=0, ge=0, lt=2**31)
+    """Decides all random numbers: the same recipe gives the same run."""
     data: DataSettings
     input: InputSpec
     augment: AugmentSettings = AugmentSettings()
     architecture: Architecture
+    """The layers of the network."""
     optimizer: OptimizerSettings
     schedule: ScheduleSettings = ScheduleSettings()
     transfer: TransferSettings = TransferSettings()
@@ -61,6 +64,11 @@ class Recipe(Strict):
 def recipe_names() -> list[str]:
     """The recipes that come with the project."""
     return sorted(path.stem for path in RECIPES.glob("*.toml"))
+
+
+def recipe_text(name: str) -> str:
+    """The TOML of a recipe that comes with the project, to be changed in a file of one's own."""
+    return (RECIPES / f"{name}.toml").read_text(encoding="utf-8")
 
 
 def load_recipe(name_or_path: str, overrides: Sequence[str] = (), epochs: int | None = None) -> Recipe:

@@ -13,7 +13,6 @@ from typer.testing import CliRunner
 from tests.training.support import recipe_file
 from training import cli
 from training.cli import options
-from training.config import recipe_names
 from training.errors import InvalidRecipe, NotComparable, RunUnusable, TrainingNotInstalled
 from training.run import Run
 
@@ -164,17 +163,6 @@ def test_runs_are_listed_sorted_and_shown(finished: Run, tmp_path: Path) -> None
     assert (code, json.loads(out)["records"]) == (0, [])
     with pytest.raises(RunUnusable, match="is not a folder: say where"):
         invoke("runs", "list", "--runs", tmp_path / "nowhere")
-
-
-def test_recipes_are_listed() -> None:
-    code, out = invoke("recipes", "--json")
-    found = {row["name"]: row for row in json.loads(out)}
-    assert (code, sorted(found)) == (0, recipe_names())
-    assert found["cifar10"]["download"] == "cifar10"
-    assert all(row["description"] for row in found.values())
-    code, out = invoke("recipes")
-    assert code == 0
-    assert all(name in out for name in found)
 
 
 def test_without_torch_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

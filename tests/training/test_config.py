@@ -35,6 +35,7 @@ def test_values_are_changed_by_dotted_paths(tmp_path: Path) -> None:
         ("data.transpose=true", "transpose: for IDX files only"),
         ("optimizer.learning_rate=inf", "optimizer.learning_rate"),
         ("optimizer.learning_rate=nan", "optimizer.learning_rate"),
+        ("optimizer.momentum=0", "nesterov=false"),
         ("augment.translate=16", "augment.translate"),
         ("augment.cutout=16", "augment.cutout"),
         ("augment.crop=0", "augment.crop"),
