@@ -20,13 +20,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A proved version in memory; ``golden`` and ``golden_pixels`` can prove it again at any time."""
+    """A proved version in memory; ``golden`` and ``golden_pixels`` can prove it again at any time.
+
+    ``reason`` says why the graph of this ``precision`` was chosen.
+    """
 
     manifest: Manifest
     precision: Precision
     session: Session
     golden: golden.Golden
     golden_pixels: Pixels
+    reason: str
 
     def prove(self) -> None:
         """Replay the golden images; raises GoldenMismatch."""
@@ -98,7 +102,7 @@ def sha256_of(path: Path) -> str:
 
 
 def _open(bundle: Path, manifest: Manifest, device: RealDevice, threads: int, asked: Asked | None) -> Opened:
-    precision = choose(manifest.graphs, device, asked or manifest.reference)
+    precision, reason = choose(manifest.graphs, device, asked or manifest.reference)
     graph = manifest.graphs[precision]
     data = read_graph(bundle / graph.file)
     # Hashed again in memory: what runs is what was proved, whoever writes to the folder meanwhile.
@@ -106,7 +110,7 @@ def _open(bundle: Path, manifest: Manifest, device: RealDevice, threads: int, as
     session = Session(data, device, threads)
     session.check_signature(manifest.input, len(manifest.labels))
     recorded = golden.read(bundle)
-    opened = Opened(manifest, precision, session, recorded, golden.load(bundle, recorded, manifest.input))
+    opened = Opened(manifest, precision, session, recorded, golden.load(bundle, recorded, manifest.input), reason)
     opened.prove()
     return opened
 

@@ -86,7 +86,7 @@ def model_card(name: str, run: Run, graphs: Mapping[Precision, Measured]) -> str
         decision=_decision(calibration.decision, recipe.decision.accuracy),
         sets=_sets(calibration.conformal),
         graphs="\n".join(map(_graph, graphs, graphs.values())),
-        about=_about(reference, run.metrics()),
+        about=_about(graphs, run.metrics()),
         temperature=calibration.temperature,
         validated=len(record.keys["validation"]),
         **_data(recipe, record),
@@ -140,12 +140,18 @@ def _graph(precision: Precision, measured: Measured) -> str:
     return f"| {precision} | {measured.bytes / 1e6:.1f} MB | {measured.accuracy:.2%} | {error:.4f} | {speed} |"
 
 
-def _about(reference: Precision, exact: Metrics) -> str:
+def _about(graphs: Mapping[Precision, Measured], exact: Metrics) -> str:
+    reference, emulated = next(iter(graphs)), ""
+    if "fp16" in graphs and graphs["fp16"].speed_up is None:
+        emulated = (
+            " fp16 was measured on a processor that computes it in float32, where no sum overflows: what it reaches on "
+            "CUDA, where it is meant to run, was not measured."
+        )
     if reference == "fp32":
-        return "The numbers above, the thresholds and the report are those of fp32."
+        return f"The numbers above, the thresholds and the report are those of fp32.{emulated}"
     return (
         f"The numbers above, the thresholds and the report are those of {reference}. It was made from a graph of fp32 "
-        f"that is not part of this version and is right in {exact.accuracy:.2%}."
+        f"that is not part of this version and is right in {exact.accuracy:.2%}.{emulated}"
     )
 
 

@@ -142,7 +142,7 @@ class Fleet:
             raise refusal from error
         self._failed.pop(key, None)
         engine = Engine(opened, settings.max_batch, settings.max_wait_ms / 1000)
-        runs = {"device": engine.device, "precision": engine.precision}
+        runs = {"device": engine.device, "precision": engine.precision, "reason": opened.reason}
         log.info("version opened", extra={"model": name, "version": version, **runs})
         return engine
 

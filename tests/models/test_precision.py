@@ -35,7 +35,8 @@ def vnni(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Non
         ("cpu", False, {"fp32": 1, "fp16": None, "int8": 3.2}, "fp32"),
         ("cpu", False, {"fp16": None, "int8": 3.2}, "int8"),
         ("cpu", True, {"fp16": None}, "fp16"),
-        ("cuda", True, {"fp32": 1, "fp16": None, "int8": 3.2}, "fp16"),
+        ("cuda", True, {"fp32": 1, "fp16": None, "int8": 3.2}, "fp32"),
+        ("cuda", True, {"fp16": None, "int8": 3.2}, "fp16"),
         ("cuda", True, {"fp32": 1, "fp16": 2.1, "int8": 3.2}, "fp16"),
         ("cuda", True, {"fp32": 1, "fp16": 0.8, "int8": 3.2}, "fp32"),
         ("cuda", True, {"fp32": 1, "int8": 3.2}, "fp32"),
@@ -45,20 +46,37 @@ def vnni(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Non
 )
 @pytest.mark.usefixtures("vnni")
 def test_auto_takes_what_pays(device: RealDevice, there: dict[str, float | None], chosen: Precision) -> None:
-    assert choose(graphs(**there), device, "auto") == chosen
+    assert choose(graphs(**there), device, "auto").precision == chosen
 
 
-def test_what_was_never_measured_is_taken_on_cuda_only(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_never_measured_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(precision, "has_vnni", lambda: True)
     files = {name: Graph(file=f"{name}.onnx", opset=20) for name in graphs(fp32=1, fp16=1, int8=1)}
-    assert choose(files, "cuda", "auto") == "fp16"
-    assert choose(files, "cpu", "auto") == "fp32"
+    assert choose(files, "cuda", "auto").precision == "fp32"
+    assert choose(files, "cpu", "auto").precision == "fp32"
+
+
+@pytest.mark.parametrize(
+    ("device", "vnni", "there", "reason"),
+    [
+        ("cuda", True, {"fp32": 1, "fp16": None}, "fp16 was never measured on cuda; it runs when asked for by name"),
+        ("cuda", True, {"fp32": 1, "fp16": 0.8}, "fp16 was measured to be 0.8 times as fast as fp32"),
+        ("cuda", True, {"fp32": 1, "fp16": 2.1}, "fp16 was measured to be 2.1 times as fast as fp32"),
+        ("cuda", True, {"fp32": 1, "int8": 2}, "there is no fp16 graph"),
+        ("cpu", False, {"fp32": 1, "int8": 3.2}, "the processor has no VNNI, without which int8 does not pay"),
+        ("cpu", True, {"int8": None}, "there is no fp32 graph"),
+    ],
+    indirect=["vnni"],
+)
+@pytest.mark.usefixtures("vnni")
+def test_the_log_can_say_why(device: RealDevice, there: dict[str, float | None], reason: str) -> None:
+    assert choose(graphs(**there), device, "auto").reason == f"auto: {reason}"
 
 
 @pytest.mark.parametrize("asked", ["fp32", "fp16", "int8"])
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 def test_what_is_asked_for_runs(device: RealDevice, asked: Asked) -> None:
-    assert choose(graphs(fp32=1, fp16=0.1, int8=0.1), device, asked) == asked
+    assert choose(graphs(fp32=1, fp16=0.1, int8=0.1), device, asked) == (asked, "asked for")
 
 
 def test_what_is_not_there_is_an_error_that_says_what_is() -> None:

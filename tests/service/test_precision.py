@@ -48,6 +48,7 @@ async def test_what_runs_is_told(
         assert f'whatsit_engine_info{{device="cpu",model="tiny",precision="{runs}",version="1"}} 1.0\n' in metrics
     (opened,) = [record for record in caplog.records if record.message == "version opened"]
     assert vars(opened)["precision"] == runs
+    assert vars(opened)["reason"].startswith("auto: " if asked == "auto" else "asked for")
 
 
 async def test_a_version_without_the_precision_is_refused(store: Store) -> None:

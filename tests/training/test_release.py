@@ -108,6 +108,11 @@ def test_all_graphs_that_are_good_enough_go_along(finished: Run, tmp_path: Path)
     assert [line[:7] for line in card.splitlines() if line.startswith(("| fp", "| int"))] == [
         *("| fp32 ", "| fp16 ", "| int8 ")
     ]
+    assert "fp16 was measured on a processor that computes it in float32" in card
+    graphs = graphs_of(finished)
+    on_cuda = {"fp16": graphs["fp16"].model_copy(update={"speed_up": 2.1})}
+    for others in (graphs | on_cuda, graphs_of(finished, ["fp32", "int8"])):
+        assert "computes it in float32" not in model_card("shapes", finished, others)
 
 
 def test_a_version_may_have_the_graph_of_eight_bits_alone(finished: Run, tmp_path: Path) -> None:

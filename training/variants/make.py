@@ -156,5 +156,5 @@ def _told(facts: VariantFacts, reference: Metrics) -> str:
         f"calibration error {measured.expected_calibration_error:.4f}"
     )
     if measured.speed_up is None:
-        return told
+        return f"{told}, computed in float32 by {measured.hardware}: not measured on CUDA"
     return f"{told}, {measured.speed_up:.1f} times as fast on {measured.hardware}"
