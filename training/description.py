@@ -19,11 +19,20 @@ class Row(Strict):
     multiply_adds: int
 
 
+class Start(Strict):
+    """The ``weights`` that a recipe begins with; those that fit are frozen for the first ``frozen`` of ``epochs``."""
+
+    weights: str
+    frozen: int
+    epochs: int
+
+
 class Description(Strict):
     """A network; ``input`` is height, width and channels, ``multiply_adds`` are those for one image.
 
-    ``trainable`` of the ``parameters`` learn; None for a graph, in which nothing does. ``bytes`` are those of the
-    weights as float32, or of the graph's file. ``assumed_classes``: nobody knows how many there will be.
+    ``trainable`` of the ``parameters`` learn, those that are frozen for a while among them; None for a graph, in which
+    nothing does. ``bytes`` are those of the weights as float32, or of the graph's file. ``assumed_classes``: nobody
+    knows how many there will be. ``start`` is None where training begins with random weights, and for a graph.
     """
 
     subject: str
@@ -35,6 +44,7 @@ class Description(Strict):
     trainable: int | None
     multiply_adds: int
     bytes: int
+    start: Start | None = None
 
 
 def description_table(description: Description) -> Table:
@@ -61,7 +71,17 @@ def _totals(description: Description) -> str:
     if description.trainable is not None:
         fixed = description.parameters - description.trainable
         parameters += f" ({description.trainable:,} trainable, {fixed:,} not)"
-    return f"{parameters}, {_short(description.multiply_adds)} multiply-adds an image, {description.bytes / 1e6:.1f} MB"
+    size = f"{_short(description.multiply_adds)} multiply-adds an image, {description.bytes / 1e6:.1f} MB"
+    return f"{parameters}, {size}" + ("" if description.start is None else f"\n{_begins(description.start)}")
+
+
+def _begins(start: Start) -> str:
+    told = f"begins with the weights of {escape(start.weights)}"
+    if not start.frozen:
+        return told
+    whole = start.frozen >= start.epochs
+    until = f"all {start.epochs} epochs" if whole else f"the first {start.frozen} of {start.epochs} epochs"
+    return f"{told}; those that fit count as trainable here, and are frozen for {until}"
 
 
 def _short(count: int) -> str:

@@ -55,6 +55,13 @@ def test_what_does_not_learn_is_told_apart(tmp_path: Path) -> None:
     assert (found.classes, found.assumed_classes) == (10, True)
 
 
+def test_what_a_recipe_begins_with_and_freezes_is_told_apart() -> None:
+    start = describe("intel-vgg16-tutorial", NOWHERE, classes=6).start
+    assert start is not None
+    assert start.model_dump() == {"weights": "imagenet", "frozen": 5, "epochs": 5}
+    assert describe("intel-tutorial", NOWHERE, classes=6).start is None
+
+
 def test_a_published_graph_is_described_from_its_file() -> None:
     found = describe("cifar10@1", Store(default_root()))
     assert found.subject == "cifar10@1 (fp32)"

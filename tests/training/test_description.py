@@ -41,6 +41,21 @@ def test_counts_are_shortened(count: int, text: str) -> None:
     assert f"{text}multiply-adds" in shown(description(multiply_adds=count))
 
 
+@pytest.mark.parametrize(
+    ("frozen", "told"),
+    [
+        (0, "begins with the weights of imagenet"),
+        (1, "and are frozen for the first 1 of 5 epochs"),
+        (5, "and are frozen for all 5 epochs"),
+        (9, "and are frozen for all 5 epochs"),
+    ],
+)
+def test_what_is_frozen_and_for_how_long_is_said(frozen: int, told: str) -> None:
+    out = shown(description(start={"weights": "imagenet", "frozen": frozen, "epochs": 5}))
+    assert out.endswith(told)
+    assert "begins with" not in shown(description())
+
+
 def test_what_is_assumed_is_said_and_nothing_learns_in_a_graph() -> None:
     out = shown(description(assumed_classes=True, trainable=None))
     assert "10 classes (assumed: --classes tells)" in out
