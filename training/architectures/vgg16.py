@@ -41,8 +41,8 @@ def build_vgg16(settings: Vgg16Settings, shape: tuple[int, int, int], classes: i
     height, width, channels = shape
     if min(height, width) < _SMALLEST:
         raise InvalidRecipe(
-            f"input: {height} x {width} is too small for vgg16, which halves it five times: give it {_SMALLEST} x "
-            f"{_SMALLEST} or more (input.resize='pad' puts a margin around small images)"
+            f"input: {height} x {width} is too small for vgg16, which halves it five times: set input.height and "
+            f"input.width to {_SMALLEST} or more (smaller images are enlarged to that)"
         )
     return Vgg16(settings, channels, classes)
 

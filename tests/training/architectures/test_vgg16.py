@@ -56,7 +56,7 @@ def test_it_answers_at_any_size_from_32(height: int, width: int, channels: int) 
 
 
 def test_smaller_images_are_refused() -> None:
-    with pytest.raises(InvalidRecipe, match=r"32 x 28 is too small for vgg16.* 32 x 32 or more"):
+    with pytest.raises(InvalidRecipe, match=r"32 x 28 is too small for vgg16.* input\.width to 32 or more"):
         build_vgg16(settings(), (32, 28, 1), 10)
 
 
