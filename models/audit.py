@@ -1,6 +1,7 @@
 """The audit log of one model: who changed what, when and why; one JSON object a line, only ever appended."""
 
 import fcntl
+import getpass
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +30,14 @@ class Entry(Strict):
     who: str
     why: str
     at: datetime = Field(default_factory=_now)
+
+
+def who() -> str:
+    """The person at the keyboard; a container's user may have no name, and is known by number."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 @contextmanager

@@ -8,13 +8,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from models.aliases import move_alias, rollback
+from models.audit import who
 from models.documents import REPORT
 from models.errors import InvalidManifest, WhatsitError
 from models.manifest import Graph, Manifest, Precision
 from models.opening import prove_version
 from models.refs import Ref, parse_ref
 from models.store import Store
-from service.cli.options import JsonOption, StoreOption, WhyOption, open_store, print_json, who
+from service.cli.options import JsonOption, StoreOption, WhyOption, open_store, print_json
 
 app = typer.Typer(help="Look at a store and change what its aliases name.", no_args_is_help=True)
 

@@ -1,8 +1,6 @@
 """Options that several commands share, and how facts are printed."""
 
-import getpass
 import json
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -31,11 +29,3 @@ def open_store(store: Path | None) -> Store:
 def print_json(content: object) -> None:
     """Print ``content`` for programs, without colours or wrapping."""
     typer.echo(json.dumps(content, indent=2))
-
-
-def who() -> str:
-    """The person at the keyboard, for the audit log; a container's user may have no name."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())

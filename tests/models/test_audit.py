@@ -1,6 +1,9 @@
 """The audit log: one line for each change, whatever people write into it, whoever dies while writing it."""
 
 import json
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -118,3 +121,11 @@ def test_two_processes_never_write_into_each_other(tmp_path: Path) -> None:
     written = entries(tmp_path)
     for who in ("one", "two"):
         assert [one.after for one in written if one.who == who] == list(range(1, 51))
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become a user without a name")
+def test_a_user_without_a_name_is_known_by_number() -> None:
+    code = "from models.audit import who; import os; os.setuid(54321); print(who())"
+    environment = {name: value for name, value in os.environ.items() if name not in {"USER", "LOGNAME", "USERNAME"}}
+    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert result.stdout == "54321\n"

@@ -1,8 +1,10 @@
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +171,14 @@ def test_without_torch_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(options, "find_spec", lambda name: None if name == "torch" else object())
     with pytest.raises(TrainingNotInstalled, match=r"training needs torch: pip install '\.\[training\]'"):
         invoke("train", "cifar10")
+
+
+def test_all_packages_of_the_extra_are_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extra = [re.split("[^a-z0-9-]", wanted)[0] for wanted in project["optional-dependencies"]["training"]]
+    monkeypatch.setattr(options, "find_spec", lambda name: None)
+    with pytest.raises(TrainingNotInstalled, match=f"training needs {', '.join(extra)}: "):
+        options.require_torch()
 
 
 def test_help_needs_no_torch() -> None:

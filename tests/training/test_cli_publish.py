@@ -1,10 +1,13 @@
 """``whatsit publish``: which graphs go along."""
 
+import getpass
 import json
+import os
 from pathlib import Path
 
 import pytest
 
+from models.audit import entries
 from models.manifest import PRECISIONS
 from tests.training.test_cli import invoke
 from training.run import Run
@@ -24,3 +27,12 @@ def test_the_graphs_that_were_asked_for_are_published(
 def test_a_precision_that_there_is_not_is_wrong_usage(finished: Run, tmp_path: Path) -> None:
     code, _ = invoke("publish", finished.folder, "--name", "shapes", "--store", tmp_path, "--precision", "int4")
     assert code == 2
+
+
+def test_a_user_without_a_name_can_publish(finished: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody() -> str:
+        raise KeyError("getpwuid(): uid not found")
+
+    monkeypatch.setattr(getpass, "getuser", nobody)
+    assert invoke("publish", finished.folder, "--name", "shapes", "--store", tmp_path)[0] == 0
+    assert [entry.who for entry in entries(tmp_path / "shapes")] == [str(os.getuid())]

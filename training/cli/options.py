@@ -10,7 +10,8 @@ import typer
 
 from training.errors import TrainingNotInstalled
 
-_NEEDED = ("torch", "lightning", "onnx", "onnxscript", "jinja2", "matplotlib")
+# The packages of the extra `training`, which are imported by the same names.
+_NEEDED = ("torch", "lightning", "onnx", "onnxscript", "jinja2", "kornia", "matplotlib", "scipy")
 
 Data = Annotated[Path | None, typer.Option(help="Folder of the data; else the recipe's own is downloaded.")]
 Changes = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the recipe.")]

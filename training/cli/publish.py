@@ -1,11 +1,11 @@
 """``whatsit publish``."""
 
-import getpass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from models.audit import who
 from models.manifest import PRECISIONS, Manifest
 from models.store import Store, default_root
 from training.cli.options import Json, PrecisionName, StorePath, print_json, require_torch
@@ -50,7 +50,7 @@ def publish(  # noqa: PLR0913, PLR0917 - one for each option
 
     place = Store(store or default_root())
     contents = Contents(golden, report_images, [name for name in PRECISIONS if name in (precisions or ())])
-    manifest = publish(Run(run), place, name, contents, alias=alias, who=getpass.getuser())
+    manifest = publish(Run(run), place, name, contents, alias=alias, who=who())
     _show(manifest, alias, place.bundle(name, manifest.version), as_json=as_json)
 
 

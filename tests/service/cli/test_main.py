@@ -1,6 +1,5 @@
 """Help with an example for every command, and one line for every reason to fail."""
 
-import os
 import socket
 import subprocess
 import sys
@@ -104,11 +103,3 @@ def test_a_port_that_is_taken() -> None:
     assert result.returncode == 1
     assert "address already in use" in result.stderr
     assert "Traceback" not in result.stderr
-
-
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can become a user without a name")
-def test_a_user_without_a_name_is_known_by_number() -> None:
-    code = "from service.cli.options import who; import os; os.setuid(54321); print(who())"
-    environment = {name: value for name, value in os.environ.items() if name not in {"USER", "LOGNAME", "USERNAME"}}
-    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert result.stdout == "54321\n"
