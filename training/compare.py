@@ -9,16 +9,13 @@ from tempfile import TemporaryDirectory
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.manifest import Fraction, Precision, Strict
 from training.errors import NotComparable
 from training.images import Images, read_images
 from training.intervals import wilson
-from training.paired import detectable_difference, difference_interval, holm, mcnemar
+from training.paired import Hits, detectable_difference, difference_interval, discordant, holm, mcnemar
 from training.subject import Subject
-
-Hits = NDArray[np.bool_]
 
 _LEVEL = 0.05
 
@@ -89,7 +86,7 @@ def compare(first: Subject, second: Subject, data_path: Path | None) -> Comparis
         _side(subject, hits, held_out=held_out)
         for subject, hits, held_out in zip((first, second), (ours, theirs), images.held_out, strict=True)
     ]
-    first_only, second_only = _only(ours, theirs)
+    first_only, second_only = discordant(ours, theirs)
     p_value = mcnemar(first_only, second_only)
     ahead: Literal["first", "second"] = "first" if first_only > second_only else "second"
     return Comparison(
@@ -143,7 +140,7 @@ def _chance(p_value: float) -> str:
 def _per_class(images: Images, ours: Hits, theirs: Hits) -> tuple[ClassPairs, ...]:
     truths = np.array([images.source.samples[row].label for row in images.rows.tolist()])
     rows = {label: truths == index for index, label in enumerate(images.source.labels) if (truths == index).any()}
-    only = [_only(ours[chosen], theirs[chosen]) for chosen in rows.values()]
+    only = [discordant(ours[chosen], theirs[chosen]) for chosen in rows.values()]
     adjusted = holm([mcnemar(*counts) for counts in only])
     return tuple(
         ClassPairs(
@@ -157,10 +154,6 @@ def _per_class(images: Images, ours: Hits, theirs: Hits) -> tuple[ClassPairs, ..
         )
         for (label, chosen), counts, p_value in zip(rows.items(), only, adjusted, strict=True)
     )
-
-
-def _only(ours: Hits, theirs: Hits) -> tuple[int, int]:
-    return int((ours & ~theirs).sum()), int((theirs & ~ours).sum())
 
 
 def _refuse_unlike(first: Subject, second: Subject) -> None:

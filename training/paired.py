@@ -7,10 +7,19 @@ import math
 from collections.abc import Sequence
 from statistics import NormalDist
 
+import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.stats import binom
 
+Hits = NDArray[np.bool_]
+
 _NORMAL = NormalDist()
+
+
+def discordant(first: Hits, second: Hits) -> tuple[int, int]:
+    """How many images only the first has right, and only the second; ``[N]`` each, whether it is right."""
+    return int((first & ~second).sum()), int((second & ~first).sum())
 
 
 def mcnemar(first: int, second: int) -> float:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from training.paired import detectable_difference, difference_interval, holm, mcnemar
+from training.paired import detectable_difference, difference_interval, discordant, holm, mcnemar
 
 
 def test_the_published_example() -> None:
@@ -18,6 +18,11 @@ def test_mid_p_counts_the_outcome_seen_by_half(first: int, second: int) -> None:
     exact = binomtest(first, first + second).pvalue
     assert exact / 2 < mcnemar(first, second) < exact
     assert mcnemar(first, second) == mcnemar(second, first)
+
+
+def test_pairs_are_discordant_where_one_alone_is_right() -> None:
+    first, second = np.array([True, True, True, False, False]), np.array([False, False, True, True, False])
+    assert discordant(first, second) == (2, 1)
 
 
 def test_nothing_apart_is_no_difference() -> None:
