@@ -5,14 +5,15 @@ import os
 from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 
 import torch
 from lightning.fabric import Fabric
 from lightning.fabric.strategies import DDPStrategy
-from torch import Tensor, nn
+from torch import nn
 
 from training.errors import RunUnusable
+from training.progress import say
 from training.settings import FitSettings
 
 # It tells of each precision that it sets up, to no one in particular.
@@ -21,6 +22,9 @@ logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARN
 # While the first process checks the data the others wait for it, and a check of millions of images takes hours; half an
 # hour is what torch would wait. Nobody waits for a process that is dead: torchrun ends them all.
 _PATIENCE = timedelta(days=1)
+# ResNet-50 makes 23.6 % mistakes on ImageNet with batch norm over 32 images, 23.7 over 16, 24.8 over 8 and 27.3 over 4
+# (Wu and He 2018, arXiv:1803.08494).
+_NORMALISABLE = 16
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
@@ -36,9 +40,30 @@ def make_fabric(settings: FitSettings) -> Fabric:
     return fabric
 
 
+def normalise_together(network: nn.Module, fabric: Fabric, batch_size: int) -> None:
+    """Let batch norms take the statistics of the whole batch, of which each process has a share; on CUDA only.
+
+    gloo, which connects CPUs, has no such batch norm. There each process takes those of its share, and where that is
+    small it is said.
+    """
+    if fabric.world_size == 1:
+        return
+    if fabric.device.type == "cuda":
+        nn.SyncBatchNorm.convert_sync_batchnorm(network)  # in place, as the network itself is no batch norm
+        return
+    share = batch_size // fabric.world_size
+    if share < _NORMALISABLE and any(isinstance(module, nn.BatchNorm2d) for module in network.modules()):
+        say(
+            f"warning: each process normalises {share} images by themselves, where fewer than {_NORMALISABLE} cost "
+            f"accuracy: raise fit.batch_size to {_NORMALISABLE * fabric.world_size}, or start fewer processes"
+        )
+
+
 def refuse_disagreement(fabric: Fabric, epochs: int, folder: Path) -> None:
     """Raise RunUnusable in every process where one of them found other ``epochs`` done in ``folder`` than the first."""
-    counts = cast(Tensor, fabric.all_gather(torch.tensor(epochs, device=fabric.device))).reshape(-1).tolist()
+    counts = [epochs] * fabric.world_size
+    if fabric.world_size > 1:
+        torch.distributed.all_gather_object(counts, epochs)
     for process, other in enumerate(counts):
         if other != counts[0]:
             part()  # what leaves without would hang

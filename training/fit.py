@@ -28,7 +28,7 @@ from training.data.dataset import Dataset
 from training.data.mixup import mix
 from training.data.samples import Split
 from training.data.splits import Indices
-from training.device import compiled, make_fabric, part, refuse_disagreement
+from training.device import compiled, make_fabric, normalise_together, part, refuse_disagreement
 from training.errors import Diverged
 from training.network import Network, build_network, measure
 from training.optimizer import build_optimizer, learning_rate_factor
@@ -85,6 +85,7 @@ def _begin(recipe: Recipe, data: Dataset, run: Run, fabric: Fabric, store: Store
         say(f"begins with {loaded.source}")
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub forgets it
     network.to(fabric.device)
+    normalise_together(network, fabric, recipe.fit.batch_size)
     decay = recipe.fit.average
     averaging = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
     average = AveragedModel(network, multi_avg_fn=averaging, use_buffers=True) if decay else None
@@ -185,7 +186,7 @@ class _Loop:
         self._model.train()
         for name, module in state.network.named_modules():
             # The statistics of a frozen batch norm are part of what was taken.
-            if f"{name}.weight" in frozen and isinstance(module, nn.BatchNorm2d):
+            if f"{name}.weight" in frozen and isinstance(module, (nn.BatchNorm2d, nn.SyncBatchNorm)):
                 module.eval()
         return self._model
 

@@ -1,11 +1,12 @@
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
 
 from tests.training.together import together
-from training.device import choose_precision, compiled, make_fabric, part
+from training.device import choose_precision, compiled, make_fabric, normalise_together, part
 from training.settings import FitSettings
 
 
@@ -44,6 +45,25 @@ def test_it_compiles_where_it_is_told_to(monkeypatch: pytest.MonkeyPatch) -> Non
     assert compiled(network, settings()) is network
     assert compiled(network, settings(compile="off")) is network
     assert type(compiled(network, settings(compile="on"))).__name__ == "OptimizedModule"
+
+
+def test_on_cuda_batch_norms_see_the_whole_batch() -> None:
+    norm, images = nn.BatchNorm2d(3), torch.rand(4, 3, 5, 5)
+    norm(images)
+    network = nn.Sequential(norm, nn.ReLU())
+    before, names = network.eval()(images), list(network.state_dict())
+    alone, cpu, gpu = (
+        SimpleNamespace(world_size=size, device=torch.device(kind))
+        for size, kind in ((1, "cuda"), (2, "cpu"), (2, "cuda"))
+    )
+    for fabric in (alone, cpu):
+        normalise_together(network, fabric, 64)
+        assert network[0] is norm
+    normalise_together(network, gpu, 64)
+    assert isinstance(network[0], nn.SyncBatchNorm)
+    assert network[0].weight is norm.weight  # what an optimizer holds
+    assert list(network.state_dict()) == names
+    assert torch.equal(network(images), before)
 
 
 def patience() -> timedelta:
