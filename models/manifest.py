@@ -68,7 +68,8 @@ class Measured(Strict):
 
     ``accuracy`` and ``expected_calibration_error`` are of the test split. ``speed_up`` is how many times as many
     images a second it answers as the fp32 graph does on ``hardware``, in one thread and in batches of 1 or of 32,
-    whichever gains less; None where that cannot run it at speed.
+    whichever gains less: fp16 on CUDA, int8 on a CPU. It is None where that cannot run it at speed; the accuracy of
+    fp16 is then that of a CPU, which computes it in float32, where no sum overflows.
     """
 
     accuracy: Fraction
@@ -79,7 +80,10 @@ class Measured(Strict):
 
 
 class Graph(Strict):
-    """One ONNX file of the version; ``tolerance`` is for its golden images, in place of the one that they state."""
+    """One ONNX file of the version; ``tolerance`` is for its golden images, in place of the one that they state.
+
+    It is what the graph differs by from the most exact one (see ``models.golden``), and what machines differ by.
+    """
 
     file: BundlePath
     opset: int = Field(ge=1)
