@@ -16,9 +16,9 @@ T = TypeVar("T")
 _console = Console(stderr=True, highlight=False)
 
 
-def say(text: str) -> None:
-    """One line for people."""
-    if is_first():
+def say(text: str, *, whoever: bool = False) -> None:
+    """One line for people; ``whoever`` is for what one process does that need not be the first."""
+    if whoever or is_first():
         _console.print(text, markup=False, soft_wrap=True)
 
 

@@ -3,6 +3,7 @@
 They are kept in ``$WHATSIT_CACHE``, else ``$XDG_CACHE_HOME/whatsit``, else ``~/.cache/whatsit``.
 """
 
+import fcntl
 import hashlib
 import math
 import os
@@ -72,28 +73,33 @@ def cache_root() -> Path:
 def fetch(name: str, remotes: tuple[Remote, ...] | None = None, way_out: str = _OWN_DATA) -> Path:
     """The folder of what is called ``name``, downloaded on first use; it appears whole or not at all.
 
-    Without ``remotes`` it is a data set. Raises DownloadFailed, which tells the ``way_out`` where there is no network.
+    Of several processes one downloads it and the others wait. Without ``remotes`` it is a data set. Raises
+    DownloadFailed, which tells the ``way_out`` where there is no network.
     """
     folder = cache_root() / name
     if folder.is_dir():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=folder.parent))
+    with (folder.parent / f".{name}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # freed when the file is closed, or its process dies
+        if not folder.is_dir():
+            _fetch_all(remotes or REMOTES[name], folder, way_out)
+    return folder
+
+
+def _fetch_all(remotes: tuple[Remote, ...], folder: Path, way_out: str) -> None:
+    unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        for remote in remotes or REMOTES[name]:
+        for remote in remotes:
             _fetch_one(remote, unfinished, way_out)
         unfinished.rename(folder)
-    except OSError:
-        if not folder.is_dir():  # another process may have been first
-            raise
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-    return folder
 
 
 def _fetch_one(remote: Remote, folder: Path, way_out: str) -> None:
     target = folder / remote.url.rsplit("/", 1)[1]
-    say(f"downloading {remote.url}")
+    say(f"downloading {remote.url}", whoever=True)
     try:
         digest = _download(remote.url, target)
     except (OSError, HTTPException) as error:
