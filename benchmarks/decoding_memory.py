@@ -6,6 +6,7 @@ Each twice: as single requests, and as one batch; beside them an honest small im
 that claims 36 megapixels is decoded at a reduced scale; formats that cannot be share a budget of memory.
 """
 
+import argparse
 import asyncio
 import io
 import subprocess
@@ -63,6 +64,7 @@ def transparent(image_format: str) -> bytes:
 
 def main() -> None:
     """Measure and print."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     for name, data, times in (
         ("JPEG, honest 64 x 64", honest_jpeg(), 64),
         ("JPEG claiming 36 megapixels", claiming_jpeg(), 64),

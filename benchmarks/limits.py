@@ -6,6 +6,7 @@ Starts a service with the defaults and sends to each limit what just fits and wh
 three of the limits are deadlines.
 """
 
+import argparse
 import io
 import json
 import socket
@@ -131,6 +132,7 @@ def _raw(server: Running, data: bytes) -> tuple[int, str]:
 
 def main() -> None:
     """Send everything and print the table."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     table = Table("limit", "sent", "status", "answer")
     with running({"log_level": "error"}, subprocess.DEVNULL) as server:
         for walk in (images, requests, deadlines):

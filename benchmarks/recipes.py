@@ -5,8 +5,8 @@ for its recipe, for trainings of hours are not made on one machine in one go. Th
 recipe is another one by now is marked.
 """
 
+import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +52,12 @@ class Row(Facts):
 
 def main() -> None:
     """Note the runs of a folder, if one is given, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, nargs="?", metavar="RUNS_DIR", help="finished runs to note")
+    folder = parser.parse_args().folder
     known = {row.recipe: row for row in _read()}
-    if len(sys.argv) > 1:
-        known |= _note(Path(sys.argv[1]))
+    if folder is not None:
+        known |= _note(folder)
         RESULTS.write_text("".join(f"{known[name].model_dump_json()}\n" for name in sorted(known)), encoding="utf-8")
     remarks = {name: remark for name in sorted(known) if (remark := _remark(known[name]))}
     print("| " + " | ".join(_HEAD) + " |")
