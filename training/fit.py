@@ -19,7 +19,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from models.store import Store
 from training.batches import count_steps, epoch_batches, share
-from training.calibrate import fit_temperature, log_loss
+from training.calibrate import fit_temperature, log_losses
 from training.checkpoint import State, load_last
 from training.config import Recipe
 from training.data.augment import Augment, to_unit
@@ -33,7 +33,7 @@ from training.errors import Diverged
 from training.network import Network, build_network, measure
 from training.optimizer import build_optimizer, learning_rate_factor
 from training.progress import bar, say
-from training.run import EpochMetrics, Run, best_epoch
+from training.run import EpochMetrics, Run, least_loss
 from training.seed import generator, seed_everything
 from training.weights import load_weights
 
@@ -126,7 +126,10 @@ class _Loop:
         validated = self._fabric.broadcast(self._validate() if self._fabric.is_global_zero else {})
         if not (math.isfinite(train_loss) and validated):
             reached = f"{train_loss:.3g} in training{'' if validated else ' and no number in validation'}"
-            raise Diverged(f"the loss of epoch {number + 1} is {reached}: try a lower optimizer.learning_rate")
+            raise Diverged(
+                f"the loss of epoch {number + 1} is {reached}: try a lower optimizer.learning_rate, or bound the "
+                "gradients with fit.clip"
+            )
         return EpochMetrics(
             epoch=number + 1,
             learning_rate=self._state.optimizer.param_groups[0]["lr"],
@@ -168,6 +171,9 @@ class _Loop:
         self._optimizer.zero_grad()
         # Fabric takes the mean over processes, whose shares may differ by one image.
         fabric.backward(loss * fabric.world_size / len(batch))
+        if chosen.fit.clip:
+            # A norm that is no number shows in the loss, or is what float16 looks for to change its scale.
+            fabric.clip_gradients(model, self._optimizer, max_norm=chosen.fit.clip, error_if_nonfinite=False)
         self._optimizer.step()
         if self._state.average is not None:
             self._state.average.update_parameters(self._state.network)
@@ -196,9 +202,11 @@ class _Loop:
         targets = self._data.targets[self._data.splits.validation]
         if not np.isfinite(logits).all():
             return {}
+        calibrated = log_losses(logits, targets, fit_temperature(logits, targets))
         return {
-            "validation_loss": log_loss(logits, targets),
-            "calibrated_loss": log_loss(logits, targets, fit_temperature(logits, targets)),
+            "validation_loss": float(log_losses(logits, targets).mean()),
+            "calibrated_loss": float(calibrated.mean()),
+            "loss_error": float(calibrated.std() / len(targets) ** 0.5),
             "validation_accuracy": float((logits.argmax(axis=1) == targets).mean()),
         }
 
@@ -229,11 +237,11 @@ def predict(fabric: Fabric, network: Network, data: Dataset, split: Split) -> ND
 
 
 def _is_over(recipe: Recipe, state: State) -> bool:
-    best = best_epoch(state.history)
+    least = least_loss(state.history)
     if len(state.history) >= recipe.fit.epochs:
         return True
     patience = recipe.fit.patience
-    return bool(patience) and best is not None and len(state.history) - best.epoch >= patience
+    return bool(patience) and least is not None and len(state.history) - least.epoch >= patience
 
 
 def _line(row: EpochMetrics, epochs: int) -> str:

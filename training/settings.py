@@ -172,6 +172,10 @@ class FitSettings(Strict):
     """What the running average of all weights, which is validated and exported, keeps of itself at each step (Polyak
     and Juditsky 1992); 0 takes the weights as they are.
     """
+    clip: float = Field(default=0, ge=0)
+    """The largest norm that the gradients of a step may have together; longer ones are shortened to it (Pascanu et al.
+    2012, arXiv:1211.5063). 0 sets no bound.
+    """
     precision: Literal["auto", "float32"] = "auto"
     """``auto`` is mixed precision where the hardware computes in bfloat16 or float16, else float32."""
     compile: Literal["auto", "on", "off"] = "auto"

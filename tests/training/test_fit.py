@@ -14,7 +14,9 @@ from training.data.folder import FolderSource
 from training.errors import Diverged, RunUnusable
 from training.finish import best_network
 from training.fit import fit
-from training.run import EpochMetrics, Run, load_checkpoint, save_checkpoint
+from training.network import build_network
+from training.run import EpochMetrics, Run, best_epoch, least_loss, load_checkpoint, save_checkpoint
+from training.seed import seed_everything
 
 
 @pytest.fixture(scope="module")
@@ -71,12 +73,13 @@ def _stop_after_two(recipe: Recipe, data: Dataset, run: Run) -> None:
             fit(recipe, data, run)
 
 
-def test_the_best_checkpoint_is_of_the_least_validation_loss(data: Dataset, tmp_path: Path) -> None:
+def test_the_best_checkpoint_is_of_the_best_epoch(data: Dataset, tmp_path: Path) -> None:
     run = run_in(tmp_path / "run")
     # A rate that is far too high from the second half on makes a later epoch worse than an earlier one.
     recipe = tiny_recipe(tmp_path, "fit.epochs=6", "schedule.name=constant", "optimizer.learning_rate=0.8")
     history = fit(recipe, data, run)
-    best = min(history, key=lambda row: row.choosing_loss)
+    best = best_epoch(history)
+    assert best is not None
     assert load_checkpoint(run.best)["epoch"] == best.epoch
     assert load_checkpoint(run.last)["epoch"] == 6
 
@@ -88,15 +91,34 @@ def test_patience_ends_a_run_that_no_longer_improves(data: Dataset, tmp_path: Pa
         "augment.flip=none", "architecture.blocks.0.batch_norm=false", "architecture.blocks.1.batch_norm=false",
     )  # fmt: skip
     history = fit(recipe, data, run)
-    best = load_checkpoint(run.best)["epoch"]
-    assert len(history) == best + 2 < 40
+    least = least_loss(history)
+    assert least is not None
+    assert len(history) == least.epoch + 2 < 40
     assert fit(recipe, data, run) == history  # nothing is left to do on resume
 
 
 def test_a_loss_that_is_no_number_is_an_error(data: Dataset, tmp_path: Path) -> None:
     recipe = tiny_recipe(tmp_path, "optimizer.learning_rate=1e30", "schedule.name=constant")
-    with pytest.raises(Diverged, match=r"try a lower optimizer\.learning_rate"):
+    with pytest.raises(Diverged, match=r"try a lower optimizer\.learning_rate, or .* fit\.clip"):
         fit(recipe, data, run_in(tmp_path / "run"))
+
+
+def test_clipped_gradients_bound_a_step(data: Dataset, tmp_path: Path) -> None:
+    lengths = []
+    for number, clip in enumerate((0, 1000, 0.01)):
+        run = run_in(tmp_path / str(number))
+        recipe = tiny_recipe(
+            tmp_path, "fit.epochs=1", "fit.steps=1", "fit.precision=float32", f"fit.clip={clip}",
+            "schedule.name=constant", "optimizer={name='sgd', learning_rate=0.5, momentum=0, nesterov=false}",
+        )  # fmt: skip
+        seed_everything(recipe.seed, "network")
+        before = build_network(recipe, 3)
+        fit(recipe, data, run)
+        after = load_checkpoint(run.last)["trained"]
+        learning = [(name, parameter) for name, parameter in before.named_parameters() if parameter.requires_grad]
+        lengths.append(torch.cat([(after[name] - parameter).flatten() for name, parameter in learning]).norm().item())
+    assert lengths[0] > 1
+    assert lengths == pytest.approx([lengths[0], lengths[0], 0.5 * 0.01], rel=1e-3)
 
 
 def test_fewer_images_than_a_batch_are_one_batch(data: Dataset, tmp_path: Path) -> None:
@@ -110,7 +132,8 @@ def test_a_kill_between_the_two_checkpoints_loses_nothing(data: Dataset, tmp_pat
     _stop_after_two(recipe, data, cut)
     older = load_checkpoint(cut.best)
     history = fit(recipe, data, run)
-    assert min(history, key=lambda row: row.choosing_loss).epoch == 3 > older["epoch"]
+    assert best_epoch(history) is history[2]
+    assert history[2].epoch > older["epoch"]
     shutil.copy(run.last, cut.last)  # as if killed after writing the last of epoch 3, before the best
     assert numbers(fit(recipe, data, cut)) == numbers(history)
     assert load_checkpoint(cut.best)["epoch"] == 3
