@@ -66,11 +66,12 @@ def fit_temperature(logits: NDArray[np.float32], targets: Targets, unseen: float
     return 2 / (low + high)
 
 
-def log_loss(logits: NDArray[np.float32], targets: Targets, temperature: float = 1.0) -> float:
-    """The mean loss in nats of logits ``[N, classes]`` divided by ``temperature``."""
+def log_losses(logits: NDArray[np.float32], targets: Targets, temperature: float = 1.0) -> NDArray[np.float64]:
+    """What each of N answers costs in nats: those of logits ``[N, classes]`` divided by ``temperature``."""
     # In float64, or epochs of an easy validation split would have the same loss, 0.
     scores = special.log_softmax(logits.astype(np.float64) / temperature, axis=1)
-    return -float(scores[np.arange(len(targets)), targets].mean())
+    losses: NDArray[np.float64] = -scores[np.arange(len(targets)), targets]
+    return losses
 
 
 def calibrate(logits: NDArray[np.float32], targets: Targets, wanted: DecisionSettings) -> Calibration:

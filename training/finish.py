@@ -49,7 +49,7 @@ def finish(recipe: Recipe, data: Dataset, run: Run) -> None:
 
 
 def best_network(recipe: Recipe, data: Dataset, run: Run) -> Network:
-    """The network of the epoch of the least validation loss."""
+    """The network of the best epoch."""
     checkpoint, best = load_checkpoint(run.best), best_epoch(run.history())
     if best is None or checkpoint["epoch"] != best.epoch:
         raise RunUnusable(f"{run.best} is of epoch {checkpoint['epoch']}, which is not the best of the history")

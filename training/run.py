@@ -1,7 +1,7 @@
 """The folder of one training run: what is in it, and that none of it is ever half written.
 
 recipe.json   what was asked for               last.pt       the last finished epoch, to go on from
-run.json      on what, with what, from where   best.pt       the epoch of the least calibrated loss
+run.json      on what, with what, from where   best.pt       the best epoch
 splits.json   which image is in which split    model.onnx    the exported graph
 metrics.jsonl one line an epoch                calibration.json, metrics.json, golden/
 check.json    what was found out about the data, contact-sheet.jpg some images of each class
@@ -33,7 +33,8 @@ class EpochMetrics(Strict):
 
     ``calibrated_loss`` is the validation loss at the temperature that fits this epoch best, as the network would answer
     in service. It chooses the epoch: by the plain one an epoch of better answers loses against one that is less sure of
-    them (Guo et al. 2017). None in runs of before it was measured.
+    them (Guo et al. 2017). ``loss_error`` is its standard error, as it is measured on so many images and no more. Both
+    are None in runs of before they were measured.
 
     ``learning_rate`` is the one of the epoch's last step, ``seconds`` the time of training and validation.
     """
@@ -44,18 +45,32 @@ class EpochMetrics(Strict):
     train_accuracy: float
     validation_loss: float
     calibrated_loss: float | None = None
+    loss_error: float | None = None
     validation_accuracy: float
     seconds: float
 
     @property
     def choosing_loss(self) -> float:
-        """The one that the best epoch has least of."""
+        """The calibrated one, where there is one."""
         return self.validation_loss if self.calibrated_loss is None else self.calibrated_loss
 
 
-def best_epoch(history: Sequence[EpochMetrics]) -> EpochMetrics | None:
+def least_loss(history: Sequence[EpochMetrics]) -> EpochMetrics | None:
     """The epoch of the least calibrated loss on validation, the earliest of equals; None before the first."""
     return min(history, key=lambda row: row.choosing_loss, default=None)
+
+
+def best_epoch(history: Sequence[EpochMetrics]) -> EpochMetrics | None:
+    """The last epoch that validation cannot tell from the one of the least loss; None before the first.
+
+    It is within one standard error of it (Breiman et al. 1984, "Classification and Regression Trees", 3.4.3). Where
+    images are few the least loss is mostly luck; a later epoch has learned at lower rates and averaged more weights.
+    """
+    least = least_loss(history)
+    if least is None:
+        return None
+    most = least.choosing_loss + (least.loss_error or 0)
+    return next(row for row in reversed(history) if row.choosing_loss <= most)
 
 
 class RunInfo(Strict):

@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from training.calibrate import calibrate, fit_temperature, log_loss
+from training.calibrate import calibrate, fit_temperature, log_losses
 from training.scores import softmax
 from training.settings import DecisionSettings
 
@@ -44,14 +44,14 @@ def test_a_few_right_answers_make_no_answer_certain(count: int) -> None:
 def test_the_loss_is_that_of_torch() -> None:
     logits, targets = overconfident(500)
     expected = functional.cross_entropy(torch.from_numpy(logits) / 2, torch.from_numpy(targets)).item()
-    assert log_loss(logits, targets, 2) == pytest.approx(expected, abs=1e-6)
+    assert log_losses(logits, targets, 2).mean() == pytest.approx(expected, abs=1e-6)
 
 
 def test_calibrated_it_does_not_mind_how_sure_the_logits_are() -> None:
     logits, targets = overconfident(500)
-    once, twice = (log_loss(each, targets, fit_temperature(each, targets)) for each in (logits, logits * 2))
+    once, twice = (log_losses(each, targets, fit_temperature(each, targets)).mean() for each in (logits, logits * 2))
     assert once == pytest.approx(twice, abs=1e-6)
-    assert once < log_loss(logits, targets) < log_loss(logits * 2, targets)
+    assert once < log_losses(logits, targets).mean() < log_losses(logits * 2, targets).mean()
 
 
 def test_calibration_brings_the_error_down_and_keeps_the_answers() -> None:

@@ -6,7 +6,17 @@ import torch
 from models.manifest import Start
 from tests.training.support import tiny_recipe
 from training.errors import RunUnusable
-from training.run import EpochMetrics, Run, RunInfo, load_checkpoint, save_checkpoint, write_bytes, write_lines
+from training.run import (
+    EpochMetrics,
+    Run,
+    RunInfo,
+    best_epoch,
+    least_loss,
+    load_checkpoint,
+    save_checkpoint,
+    write_bytes,
+    write_lines,
+)
 
 INFO = RunInfo(recipe_name="tiny", data_path=None, starts=(Start(git_commit=None, packages={}, hardware="none"),))
 
@@ -21,6 +31,33 @@ def row(epoch: int, loss: float = 1.0) -> EpochMetrics:
         validation_accuracy=0.5,
         seconds=1,
     )
+
+
+@pytest.mark.parametrize(
+    ("losses", "error", "best"),
+    [
+        pytest.param((3, 2, 1), 0.1, 3, id="the last"),
+        pytest.param((3, 1, 2, 2), 0.1, 2, id="the least"),
+        pytest.param((3, 1, 1.05, 1.2), 0.1, 3, id="the last within the error of the least"),
+        pytest.param((1.05, 1, 1.2, 1.1), 0.1, 4, id="after one that is not"),
+        pytest.param((3, 1, 1), None, 3, id="of equals the last"),
+        pytest.param((3, 1, 1.01), None, 2, id="a run of before errors were measured"),
+    ],
+)
+def test_the_best_epoch(losses: tuple[float, ...], error: float | None, best: int) -> None:
+    rows = [row(place, 9) for place in range(1, len(losses) + 1)]
+    rows = [
+        each.model_copy(update={"calibrated_loss": loss, "loss_error": error})
+        for each, loss in zip(rows, losses, strict=True)
+    ]
+    found, least = best_epoch(rows), least_loss(rows)
+    assert found is not None
+    assert least is not None
+    assert (found.epoch, least.choosing_loss) == (best, 1)
+
+
+def test_there_is_no_best_epoch_before_the_first() -> None:
+    assert best_epoch([]) is None
 
 
 def test_a_run_keeps_its_recipe(tmp_path: Path) -> None:

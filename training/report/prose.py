@@ -55,7 +55,7 @@ def turning(content: Content) -> str:
             f"The validation loss was least in epoch {least.epoch} and {rise:.0%} higher at the end, after too few "
             "epochs, or beside too high a training loss, to call it overfitting."
         )
-    return f"{told} What is measured here is epoch {best.epoch}, the best once its answers are calibrated."
+    return f"{told} What is measured here is epoch {best.epoch}, the best of calibrated answers."
 
 
 def deciding(content: Content) -> str:

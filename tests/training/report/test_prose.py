@@ -74,7 +74,7 @@ def test_where_validation_turned(content: Content) -> None:
     assert "least in epoch 1 and stayed about there" in turned(content, history((1, 1), (0.5, 1.005)))
 
 
-def test_the_epoch_that_is_measured_is_the_best_by_the_calibrated_loss(content: Content) -> None:
+def test_the_epoch_that_is_measured_is_the_best_of_calibrated_answers(content: Content) -> None:
     rows = history((1, 1), (0.5, 0.5), (0.25, 0.6), (0.1, 0.75))
     rows = [row.model_copy(update={"calibrated_loss": 1 / row.epoch}) for row in rows]
     told = turning(replace(content, history=rows, best=rows[3], turn=crossover(rows)))
