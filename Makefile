@@ -30,6 +30,7 @@ check: .venv/everything
 fix: .venv/everything
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/python -m training.reference > docs/recipes.md.new && mv docs/recipes.md.new docs/recipes.md
 
 bench: .venv/everything # on a machine that does nothing else
 	$(BIN)/python -m benchmarks.overload
