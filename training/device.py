@@ -9,7 +9,7 @@ from typing import Literal
 
 import torch
 from lightning.fabric import Fabric
-from lightning.fabric.strategies import DDPStrategy
+from lightning.fabric.strategies.ddp import DDPStrategy
 from torch import nn
 
 from training.errors import RunUnusable
@@ -49,7 +49,8 @@ def normalise_together(network: nn.Module, fabric: Fabric, batch_size: int) -> N
     if fabric.world_size == 1:
         return
     if fabric.device.type == "cuda":
-        nn.SyncBatchNorm.convert_sync_batchnorm(network)  # in place, as the network itself is no batch norm
+        # In place, as the network itself is no batch norm.
+        nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
         return
     share = batch_size // fabric.world_size
     if share < _NORMALISABLE and any(isinstance(module, nn.BatchNorm2d) for module in network.modules()):
