@@ -1,6 +1,8 @@
 """Who works in the folder of a run: one process at a time, and whether there is one."""
 
 import fcntl
+import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,11 +20,17 @@ def sole(folder: Path) -> Iterator[None]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / _LOCK
-    with path.open("a") as file:
+    with path.open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise RunBusy(f"another process is training in {folder}") from error
+            file.seek(0)
+            raise RunBusy(
+                f"another process{file.read()} is training in {folder}: wait for its end, or choose another --output"
+            ) from error
+        file.truncate(0)
+        file.write(f" ({os.getpid()} on {socket.gethostname()})")  # for the message above
+        file.flush()
         try:
             yield
         finally:

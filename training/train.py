@@ -144,5 +144,8 @@ def _keep_splits(run: Run, data: Dataset) -> None:
     """Save the splits, or make sure that they are those which the run began with."""
     if not run.splits_file.exists():
         write_model(run.splits_file, data.record)
-    elif run.splits() != data.record:
-        raise RunUnusable(f"{run.folder}: the data has changed since the run began")
+    elif changes := list(run.splits().changes(data.record)):
+        raise RunUnusable(
+            f"{run.folder}: the data has changed since the run began: {'; '.join(changes)}; give what it began with, "
+            "or begin anew with another --output"
+        )

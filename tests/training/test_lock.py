@@ -1,3 +1,6 @@
+import os
+import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +17,8 @@ def test_there_is_one_at_a_time(tmp_path: Path) -> None:
     with sole(folder):
         (folder / "recipe.json").write_text("{}")
         assert is_busy(folder)
-        with pytest.raises(RunBusy, match="another process is training in"), sole(folder):
+        who = rf"another process \({os.getpid()} on {re.escape(socket.gethostname())}\) is training in .*--output"
+        with pytest.raises(RunBusy, match=who), sole(folder):
             pass
     assert not is_busy(folder)
     with sole(folder):

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,7 @@ def test_a_run_that_fails_in_reading_leaves_a_record_and_is_not_in_the_way(tmp_p
 
 
 def test_one_folder_is_trained_in_by_one_process_at_a_time(finished: Run, drawings: Path, tmp_path: Path) -> None:
-    with sole(tmp_path / "run"), pytest.raises(RunBusy, match="another process is training in"):
+    with sole(tmp_path / "run"), pytest.raises(RunBusy, match=r"another process .*is training in"):
         train(Request("tiny", finished.recipe(), drawings, tmp_path / "run"))
 
 
@@ -119,9 +120,12 @@ def test_changed_data_cannot_take_up_a_run(tmp_path: Path) -> None:
     request = Request("tiny", recipe, tmp_path / "data", tmp_path / "run", resume=True)
     run = train(request)
     run.metrics_file.unlink()
-    write_classes(tmp_path / "data", 1, first=50)
-    with pytest.raises(RunUnusable, match="the data has changed since the run began"):
-        train(request)
+    moved = (tmp_path / "data").rename(tmp_path / "moved")
+    train(replace(request, data_path=moved))  # it is the same wherever it lies
+    run.metrics_file.unlink()
+    (moved / "disc" / "003.png").unlink()
+    with pytest.raises(RunUnusable, match=r"changed since the run began: .* are gone and .* another --output"):
+        train(replace(request, data_path=moved))
 
 
 def test_a_run_that_goes_on_has_its_data_checked_once(

@@ -1,7 +1,7 @@
 """Disjoint splits: those of the source where it has them, drawn by a seed where it has not, without duplicates."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +49,20 @@ class SplitRecord(Strict):
             "unreadable": len(self.unreadable),
             "sha256": self.fingerprints,
         }
+
+    def changes(self, now: "SplitRecord") -> Iterator[str]:
+        """What of the classes and images in the splits is not the same ``now``, for people; nothing where all is."""
+        if now.labels != self.labels:
+            yield f"the classes were {', '.join(self.labels)} and are {', '.join(now.labels)}"
+        for split in SPLITS:
+            before, after = self.keys[split], now.keys[split]
+            new, gone = len(set(after) - set(before)), len(set(before) - set(after))
+            if new or gone:
+                yield f"of the {split} split {gone:,} images are gone and {new:,} are new"
+            elif after != before:
+                yield f"the images of the {split} split are in another order"
+            elif now.fingerprints[split] != self.fingerprints[split]:
+                yield f"images of the {split} split have other pixels or another class than before"
 
     @property
     def fingerprint(self) -> str:

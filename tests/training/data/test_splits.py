@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from training.data.samples import SPLITS, Sample, Split
-from training.data.splits import Splits, fingerprint, make_splits
+from training.data.splits import SplitRecord, Splits, fingerprint, make_splits
 from training.errors import InvalidData
 from training.settings import DataSettings
 
@@ -103,6 +103,27 @@ def test_a_fingerprint_is_of_content_and_not_of_order() -> None:
     assert first == fingerprint([0, 0, 1, 1], [known[0], known[3], known[1], known[2]])
     assert first != fingerprint([0, 1, 1, 1], known)
     assert first != fingerprint([0, 1, 1], known[:3])
+
+
+def test_a_record_tells_what_has_changed() -> None:
+    def record(train: str, *, labels: str = "ab", sha256: str = "0", source: str = "data") -> SplitRecord:
+        return SplitRecord(
+            source=source,
+            labels=tuple(labels),
+            fingerprints={"train": sha256, "validation": "1", "test": "2"},
+            duplicates={},
+            unreadable=(),
+            keys={"train": tuple(train), "validation": ("v",), "test": ("t",)},
+        )
+
+    known = record("xyz")
+    assert list(known.changes(record("xyz", source="moved"))) == []
+    assert list(known.changes(record("xpqr", sha256="9"))) == ["of the train split 2 images are gone and 3 are new"]
+    assert list(known.changes(record("yxz"))) == ["the images of the train split are in another order"]
+    assert list(known.changes(record("xyz", sha256="9"))) == [
+        "images of the train split have other pixels or another class than before"
+    ]
+    assert list(known.changes(record("xyz", labels="ac"))) == ["the classes were a, b and are a, c"]
 
 
 def test_large_sets_are_drawn_exactly() -> None:
