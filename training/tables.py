@@ -61,8 +61,8 @@ def comparison_table(found: "Comparison") -> Table:
         title=f"{found.data}: the same {found.images:,} images", caption=f"McNemar's test: {_p(found.p_value)}"
     )
     table.add_column("model", overflow="fold")
-    table.add_column("precision", no_wrap=True)
-    for heading in ("right", "accuracy", "95 % interval", "right alone", "held out"):
+    table.add_column("graph", no_wrap=True)
+    for heading in ("right", "accuracy", "95 % interval", "right\nalone", "held\nout"):
         table.add_column(heading, justify="right", no_wrap=True)
     for side, alone in ((found.first, found.first_only), (found.second, found.second_only)):
         interval = f"{side.interval[0] * 100:.2f} - {side.interval[1] * 100:.2f}"

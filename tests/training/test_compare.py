@@ -87,9 +87,11 @@ def test_two_precisions_of_one_run_are_compared(
     assert (found.first_only, found.second_only, found.p_value, found.better) == (0, 0, 1, None)
     assert verdict(found).startswith("No difference: ")
     shown = StringIO()
-    Console(file=shown, width=100).print(comparison_table(found))
+    side = found.second.model_copy(update={"subject": "cifar10@12"})
+    Console(file=shown, width=80).print(comparison_table(found.model_copy(update={"second": side})))
     assert "fp32" in shown.getvalue()
-    assert "fp16" in shown.getvalue()
+    assert "│ cifar10@12 " in shown.getvalue()
+    assert "│ fp16 " in shown.getvalue()
 
 
 def test_the_same_graph_twice_is_refused(good: Subject, halved: Subject) -> None:
