@@ -1,5 +1,7 @@
 """A classifier network as it is trained: normalisation first, then the architecture that the recipe asks for."""
 
+import warnings
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -46,6 +48,13 @@ class Network(nn.Module):
 def build_network(recipe: Recipe, classes: int) -> Network:
     """A fresh network; raises InvalidRecipe when its input is too small for its layers."""
     return Network(_build_body(recipe, classes), recipe.input.channels)
+
+
+def count_parameters(recipe: Recipe, classes: int) -> int:
+    """How many parameters the network of ``recipe`` has; none of them takes memory."""
+    with torch.device("meta"), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Using padding='same' with even kernel")  # slow, says torch
+        return sum(parameter.numel() for parameter in build_network(recipe, classes).parameters())
 
 
 def _build_body(recipe: Recipe, classes: int) -> nn.Module:

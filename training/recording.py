@@ -1,22 +1,20 @@
 """What the folders of runs say, written into the records and read back as a list of what became of every run."""
 
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
 from pydantic import ValidationError
 
 from models.manifest import Strict
 from training import records
 from training.config import Recipe
+from training.data.splits import SplitRecord
 from training.errors import RunUnusable, TrainingError
 from training.intervals import wilson
 from training.lock import is_busy
-from training.network import build_network
 from training.progress import say
 from training.records import Facts, Record, State
 from training.run import Run, best_epoch
@@ -75,7 +73,7 @@ def look(run: Run) -> Facts:
         data_path=info.data_path,
         fingerprint=None if record is None else record.fingerprint,
         seed=recipe.seed,
-        parameters=None if record is None else _count_parameters(recipe, len(record.labels)),
+        parameters=_count(recipe, record) if info.parameters is None and record else info.parameters,
         hardware=info.hardware,
         git_commit=info.first.git_commit,
         epochs=len(history),
@@ -147,7 +145,7 @@ def _is_same(one: Facts, other: Facts) -> bool:
     return (one.run, one.began) == (other.run, other.began)
 
 
-def _count_parameters(recipe: Recipe, classes: int) -> int:
-    with torch.device("meta"), warnings.catch_warnings():  # shapes without memory
-        warnings.filterwarnings("ignore", message="Using padding='same' with even kernel")  # slow, says torch
-        return sum(parameter.numel() for parameter in build_network(recipe, classes).parameters())
+def _count(recipe: Recipe, record: SplitRecord) -> int:
+    from training.network import count_parameters  # torch takes seconds, and runs of today have noted it
+
+    return count_parameters(recipe, len(record.labels))

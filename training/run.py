@@ -15,7 +15,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from pydantic import Field, model_validator
 
 from models.layout import graph_file
@@ -74,10 +73,14 @@ def best_epoch(history: Sequence[EpochMetrics]) -> EpochMetrics | None:
 
 
 class RunInfo(Strict):
-    """``run.json``: what the run is made from, and what with at each of its starts, of which there is at least one."""
+    """``run.json``: what the run is made from, and what with at each of its starts, of which there is at least one.
+
+    ``parameters`` is how many its network has, once the data has said how many classes there are.
+    """
 
     recipe_name: str
     data_path: str | None
+    parameters: int | None = None
     starts: tuple[Start, ...] = Field(min_length=1)
 
     @model_validator(mode="before")
@@ -219,6 +222,8 @@ def write_lines(path: Path, rows: Sequence[Strict]) -> None:
 
 def save_checkpoint(path: Path, content: Mapping[str, Any]) -> None:
     """Save tensors and plain values."""
+    import torch  # takes seconds, and a list of runs needs none
+
     buffer = io.BytesIO()
     torch.save(dict(content), buffer)
     write_bytes(path, buffer.getvalue())
@@ -228,5 +233,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     """Read what save_checkpoint wrote, to the CPU; nothing in it is executed. Raises RunUnusable."""
     if not path.exists():
         raise RunUnusable(f"{path.parent}: there is no {path.name}: no epoch of the run is finished")
+    import torch
+
     content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     return content

@@ -7,7 +7,6 @@ import random
 import zlib
 
 import numpy as np
-import torch
 
 
 def stream(seed: int, *purpose: str | int) -> int:
@@ -23,6 +22,8 @@ def generator(seed: int, *purpose: str | int) -> np.random.Generator:
 
 def seed_everything(seed: int, *purpose: str | int) -> None:
     """Seed the global generators of Python, NumPy and torch (CUDA included)."""
+    import torch  # takes seconds, and most who draw numbers need none
+
     value = stream(seed, *purpose)
     random.seed(value)
     np.random.seed(value)  # for libraries that still draw from it

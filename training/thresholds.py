@@ -11,7 +11,6 @@ proof, and accepts more and more from there.
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binom
 
 from models.manifest import ACCEPTS_NOTHING, Decision
 from models.postprocess import Probabilities
@@ -71,6 +70,8 @@ def _prove(tally: _Tally, accuracy: float) -> int:
     The trials begin where the sum of the scores, which calibration made the expected count of right answers, is the
     most standard deviations above what ``accuracy`` would give.
     """
+    from scipy.stats import binom  # takes half a second, and who only reads what was calibrated needs none
+
     count, right, promised = tally
     proved = binom.sf(right - 1, count, accuracy) <= _CHANCE
     tried = accuracy**count <= _CHANCE  # of fewer not even all being right would be a proof
@@ -86,5 +87,7 @@ def _prove(tally: _Tally, accuracy: float) -> int:
 
 def _misses(tally: _Tally, place: int, accuracy: float) -> bool:
     """Whether so few of the guesses at and above the threshold at ``place`` are right that ``accuracy`` is not it."""
+    from scipy.stats import binom
+
     count, right, _ = tally[:, place]
     return bool(binom.cdf(right, count, accuracy) <= _CHANCE)

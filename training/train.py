@@ -15,6 +15,7 @@ from training.errors import RunExists, RunUnusable
 from training.finish import finish
 from training.fit import fit
 from training.lock import sole
+from training.network import count_parameters
 from training.processes import is_first, rank
 from training.progress import say
 from training.recording import recorded
@@ -82,6 +83,7 @@ def _train(request: Request, run: Run) -> None:
     with recorded(run, request.changes):
         data = _read(source, request, run)
         _keep_splits(run, data)
+        run.note(run.info().model_copy(update={"parameters": count_parameters(request.recipe, len(data.labels))}))
         counts = ", ".join(f"{data.count(split):,} {split}" for split in SPLITS)
         say(f"{data.record.source}: {len(data.labels)} classes; images: {counts}")
         _keep_check(request.recipe, data, run)

@@ -1,4 +1,7 @@
+import json
 import shutil
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -130,3 +133,20 @@ def test_where_no_record_can_be_written_that_is_said(run: Run, capsys: pytest.Ca
 def test_nothing_known_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(RunUnusable, match="nor a record of one"):
         find_run(tmp_path / "nothing")
+
+
+def test_a_list_needs_no_torch(run: Run) -> None:
+    run.metrics_file.unlink()  # a run without a word of its end is looked at
+    command = [sys.executable, "-X", "importtime", "-m", "service.cli.main", "runs", "list", "--json", "--runs"]
+    done = subprocess.run([*command, run.folder.parent], capture_output=True, text=True, check=True)
+    (entry,) = json.loads(done.stdout)
+    assert (entry["state"], entry["facts"]["parameters"]) == ("interrupted", look(run).parameters)
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "training.recording" in imported
+    assert not imported & {"torch", "lightning", "scipy.stats", "matplotlib"}
+
+
+def test_parameters_that_were_not_noted_are_counted(run: Run) -> None:
+    noted = look(run).parameters
+    run.note(run.info().model_copy(update={"parameters": None}))
+    assert look(run).parameters == noted
