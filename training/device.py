@@ -16,8 +16,9 @@ from training.errors import RunUnusable
 from training.progress import say
 from training.settings import FitSettings
 
-# It tells of each precision that it sets up, to no one in particular.
-logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
+# It tells of each precision and each process that it sets up, to no one in particular.
+for _name in ("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.distributed"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
 
 # While the first process checks the data the others wait for it, and a check of millions of images takes hours; half an
 # hour is what torch would wait. Nobody waits for a process that is dead: torchrun ends them all.

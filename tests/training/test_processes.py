@@ -49,6 +49,7 @@ def test_two_processes_compute_what_one_computes(drawings: Path, tmp_path: Path)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("epoch 3/3") == 1  # one of them speaks
     assert "normalises" not in done.stderr
+    assert "Initializing" not in done.stderr
     assert done.stdout.count("next: whatsit publish") == 1
     # Without batch norm and augmentation nothing but the order of sums differs.
     assert losses(two.history()) == pytest.approx(losses(one.history()), rel=1e-3)
