@@ -18,8 +18,8 @@ from training.scores import Targets
 
 _CHANCE = 0.05  # once in twenty times
 # How many times as likely to be wrong as is wanted of accepted answers on average the least sure of them may be, by its
-# own score. Labels that are nearly always right prove any threshold: a cup of coffee was accepted as an automobile, of
-# 81 %. With three the recipe cifar10 accepts 85.1 % of the test images instead of 87.9 %, and 98.4 % of these are right.
+# own score. Labels that are nearly always right prove any threshold: a cup of coffee was accepted as an automobile of
+# 81 %. With three cifar10 accepts 85.1 % of its test images instead of 87.9 %, and 98.4 % of these are right.
 _DOUBT = 3
 _THRESHOLDS = np.append(np.arange(1001) / 1000, ACCEPTS_NOTHING)
 _NONE = len(_THRESHOLDS) - 1
