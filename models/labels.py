@@ -1,5 +1,6 @@
 """Labels: the names of a model's classes, in the order of its outputs."""
 
+import unicodedata
 from collections import Counter
 from pathlib import Path
 from typing import Annotated
@@ -19,7 +20,18 @@ def check_labels(labels: tuple[str, ...]) -> tuple[str, ...]:
     return labels
 
 
-Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_LABEL_LENGTH)]
+def _check_printable(label: str) -> str:
+    """A line break in a name breaks tables, logs and drawings, an escape sequence the terminal of who reads them."""
+    if any(unicodedata.category(character) == "Cc" for character in label):
+        raise ValueError(f"{label!r} has a line break or another control character in it")
+    return label
+
+
+Label = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_LABEL_LENGTH),
+    AfterValidator(_check_printable),
+]
 Labels = Annotated[tuple[Label, ...], AfterValidator(check_labels)]
 
 

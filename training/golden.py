@@ -85,6 +85,6 @@ def _sources(path: Path) -> dict[str, str]:
         return {}
     try:
         images = tomllib.loads(path.read_text(encoding="utf-8"))["images"]
-    except (tomllib.TOMLDecodeError, KeyError) as error:
+        return {str(name): str(source) for name, source in images.items()}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, AttributeError) as error:
         raise InvalidData(f"{path} is no TOML with a table [images]: {error}") from error
-    return {str(name): str(source) for name, source in images.items()}

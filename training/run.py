@@ -13,9 +13,9 @@ import io
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from models.layout import graph_file
 from models.manifest import Metrics, Precision, Start, Strict
@@ -25,6 +25,8 @@ from training.data.check.facts import DataCheck
 from training.data.splits import SplitRecord
 from training.errors import RunUnusable
 from training.variants.facts import Variants
+
+Content = TypeVar("Content", bound=Strict)
 
 
 class EpochMetrics(Strict):
@@ -154,37 +156,41 @@ class Run:
 
     def info(self) -> RunInfo:
         """What the run is made from and with."""
-        return RunInfo.model_validate_json(self.read(self.info_file))
+        return self._load(RunInfo, self.info_file)
 
     def splits(self) -> SplitRecord:
         """Which image is in which split."""
-        return SplitRecord.model_validate_json(self.read(self.splits_file))
+        return self._load(SplitRecord, self.splits_file)
 
     def check(self) -> DataCheck | None:
         """What was found out about the data; None for a run of before that was kept."""
-        return DataCheck.model_validate_json(self.read(self.check_file)) if self.check_file.exists() else None
+        return self._load(DataCheck, self.check_file) if self.check_file.exists() else None
 
     def calibration(self, precision: Precision = "fp32") -> Calibration:
         """What calibration found for one of the graphs; raises RunUnusable when the run is not finished."""
         if precision == "fp32":
-            return Calibration.model_validate_json(self.read(self.calibration_file))
+            return self._load(Calibration, self.calibration_file)
         return self.variants().of(precision).calibration
 
     def metrics(self, precision: Precision = "fp32") -> Metrics:
         """What one of the graphs reached on the test split; raises RunUnusable when the run is not finished."""
         if precision == "fp32":
-            return Metrics.model_validate_json(self.read(self.metrics_file))
+            return self._load(Metrics, self.metrics_file)
         return self.variants().of(precision).metrics
 
     def variants(self) -> Variants:
         """The graphs of lower precision; none for a run that was finished before there were any."""
         if not self.variants_file.exists():
             return Variants()
-        return Variants.model_validate_json(self.read(self.variants_file))
+        return self._load(Variants, self.variants_file)
 
     def history(self) -> list[EpochMetrics]:
         """The metrics of all finished epochs."""
-        return [EpochMetrics.model_validate_json(line) for line in self.read(self.metrics_log).splitlines()]
+        lines = self.read(self.metrics_log).splitlines()
+        return [_parse(EpochMetrics, line, self.metrics_log) for line in lines]
+
+    def _load(self, kind: type[Content], path: Path) -> Content:
+        return _parse(kind, self.read(path), path)
 
     def read(self, path: Path) -> str:
         """The text of one of the run's files; raises RunUnusable when it is not there."""
@@ -193,6 +199,16 @@ class Run:
         except OSError as error:
             what = "no run" if path == self.recipe_file else f"no {path.name}: the run is not finished"
             raise RunUnusable(f"{self.folder}: there is {what}") from error
+
+
+def _parse(kind: type[Content], text: str, path: Path) -> Content:
+    try:
+        return kind.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise RunUnusable(
+            f"{path} is damaged: {'.'.join(map(str, first['loc'])) or 'all of it'}: {first['msg']}"
+        ) from error
 
 
 def write_text(path: Path, text: str) -> None:
@@ -235,5 +251,8 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         raise RunUnusable(f"{path.parent}: there is no {path.name}: no epoch of the run is finished")
     import torch
 
-    content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged file raises whatever its bytes are taken for
+        raise RunUnusable(f"{path} is damaged and cannot be gone on with: begin anew with another --output") from error
     return content

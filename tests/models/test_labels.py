@@ -26,6 +26,8 @@ def test_spaces_around_a_label_are_no_part_of_it() -> None:
         ["cat", ""],
         ["cat", "  "],
         ["cat", "x" * 201],
+        ["cat", "two\nlines"],
+        ["cat", "\x1b[31mred"],
         ["a", 1],
     ],
 )

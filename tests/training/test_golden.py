@@ -52,6 +52,7 @@ def test_without_sources_nothing_is_claimed(tmp_path: Path) -> None:
         ("[images]\n'gone.png' = 'CC0'\n", r"names gone\.png, which is not there"),
         ("[pictures]\n", "a table"),
         ("= =", "a table"),
+        ("images = 3", "a table"),
     ],
 )
 def test_sources_that_say_nothing_true_are_refused(tmp_path: Path, sources: str, reason: str) -> None:

@@ -99,6 +99,7 @@ class Trap:
     [
         (b"no such thing", "not a file that torch.save wrote"),
         (b"", "not a file that torch.save wrote"),
+        (b"root:x:0:0::/root:/bin/sh\n", "not a file that torch.save wrote"),
         ({"network": state(), "epoch": 1}, "not a state_dict.* of a run, give its folder"),
         ([1, 2], "not a state_dict"),
         ({"a": Trap()}, "or more than tensors"),

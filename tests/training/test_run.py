@@ -101,8 +101,27 @@ def test_checkpoints_come_back_and_hold_no_code(tmp_path: Path) -> None:
     assert content["weights"]["x"].tolist() == [0, 1, 2]
     assert EpochMetrics.model_validate(content["history"][0]) == row(1)
     torch.save({"code": Path}, tmp_path / "b.pt")
-    with pytest.raises(Exception, match="Weights only load failed"):
+    with pytest.raises(RunUnusable, match="damaged"):
         load_checkpoint(tmp_path / "b.pt")
+
+
+@pytest.mark.parametrize("left", [0, 1, 200])
+def test_a_damaged_checkpoint_is_named(tmp_path: Path, left: int) -> None:
+    path = tmp_path / "last.pt"
+    save_checkpoint(path, {"weights": torch.arange(3)})
+    path.write_bytes(path.read_bytes()[:left])
+    with pytest.raises(RunUnusable, match=r"last\.pt is damaged.*another --output"):
+        load_checkpoint(path)
+
+
+def test_damaged_files_are_named(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    run.metrics_file.write_text('{"split": ')
+    run.metrics_log.write_text(row(1).model_dump_json() + '\n{"epoch": "two"}\n')
+    with pytest.raises(RunUnusable, match=r"metrics\.json is damaged: all of it: Invalid JSON"):
+        run.metrics()
+    with pytest.raises(RunUnusable, match=r"metrics\.jsonl is damaged: epoch: "):
+        run.history()
 
 
 def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from training.data.samples import Source
 from training.errors import InvalidData
 from training.settings import DataSettings
 
+_SHOWN = 60
 _LABELS: TypeAdapter[tuple[str, ...]] = TypeAdapter(Labels)
 
 
@@ -46,6 +47,10 @@ def _check_labels(source: Source, path: Path) -> None:
     try:
         allowed = _LABELS.validate_python(source.labels)
     except ValidationError as error:
-        raise InvalidData(f"{path}: the class names cannot be labels: {error.errors()[0]['msg']}") from error
+        first = error.errors()[0]
+        places = [place for place in first["loc"] if isinstance(place, int)]
+        name = f" {source.labels[places[0]][:_SHOWN]!r}" if places else "s"
+        why = first["msg"].removeprefix("Value error, ")
+        raise InvalidData(f"{path}: the class name{name} cannot be a label: {why}") from error
     if allowed != source.labels:
         raise InvalidData(f"{path}: a class name begins or ends with a space")

@@ -100,8 +100,14 @@ def read_answers(run: Run, precision: Precision = "fp32") -> Answers:
     """What ``keep`` saved; raises RunUnusable when it did not."""
     if not _kept(run, precision):
         raise _missing(run, precision)
-    with np.load(run.answers_file(precision), allow_pickle=False) as file:
-        return Answers(file["probabilities"], file["targets"])
+    try:
+        with np.load(run.answers_file(precision), allow_pickle=False) as file:
+            return Answers(file["probabilities"], file["targets"])
+    except Exception as error:  # a damaged file raises whatever its bytes are taken for
+        path = run.answers_file(precision)
+        raise RunUnusable(
+            f"{path} is damaged: remove it, and `whatsit report {run.folder}` makes it from the data"
+        ) from error
 
 
 def _kept(run: Run, precision: Precision) -> bool:

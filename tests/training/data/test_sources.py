@@ -32,7 +32,14 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
         open_source(DataSettings(kind="cifar10"), tmp_path / "nowhere")
 
 
-@pytest.mark.parametrize(("name", "reason"), [("disc ", "begins or ends with a space"), ("d" * 201, "at most 200")])
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("disc ", "begins or ends with a space"),
+        ("d" * 201, "the class name 'd{60}' cannot be a label: .* at most 200"),
+        ("two\nlines", r"the class name 'two\\nlines' cannot be a label: 'two\\nlines' has a line break"),
+    ],
+)
 def test_a_name_that_can_be_no_label_is_found_before_training(tmp_path: Path, name: str, reason: str) -> None:
     write_classes(tmp_path, 1)
     (tmp_path / "disc").rename(tmp_path / name)

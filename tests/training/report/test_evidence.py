@@ -77,6 +77,14 @@ def test_however_many_mistakes_there_are_the_file_stays_small(data: Dataset, tmp
     assert json.loads((tmp_path / "evidence.json").read_text()).keys() == {"counts", "pairs", "mistakes"}
 
 
+def test_damaged_answers_are_named(data: Dataset, tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    keep(run, data, answers())
+    run.answers_file().write_bytes(b"damaged")
+    with pytest.raises(RunUnusable, match=r"test\.npz is damaged: remove it"):
+        read_answers(run)
+
+
 def test_a_run_without_them_says_so(tmp_path: Path) -> None:
     for read in (read_answers, read_evidence):
         with pytest.raises(RunUnusable, match=r"whatsit report .* makes them from its data"):
