@@ -106,6 +106,10 @@ def _read(source: Source, request: Request, run: Run) -> Dataset:
 
 def _take_up(request: Request, run: Run) -> None:
     """Make sure that the run may begin or go on; one that did not come to an end of reading may begin anew."""
+    if request.data_path is not None and run.folder.resolve().is_relative_to(request.data_path.resolve()):
+        raise RunUnusable(
+            f"{run.folder} is inside of {request.data_path}, as a class would be: choose another --output"
+        )
     if not run.exists:
         if request.resume:
             say(f"{run.folder} holds no run to go on with: one begins")

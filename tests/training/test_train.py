@@ -87,6 +87,12 @@ def test_a_run_that_fails_in_reading_leaves_a_record_and_is_not_in_the_way(tmp_p
     assert len(run.info().starts) == 1
 
 
+def test_a_run_inside_of_its_data_is_refused_and_leaves_nothing(finished: Run, drawings: Path) -> None:
+    with pytest.raises(RunUnusable, match="as a class would be: choose another --output"):
+        train(Request("tiny", finished.recipe(), drawings, drawings / "runs" / "tiny"))
+    assert not (drawings / "runs").exists()
+
+
 def test_one_folder_is_trained_in_by_one_process_at_a_time(finished: Run, drawings: Path, tmp_path: Path) -> None:
     with sole(tmp_path / "run"), pytest.raises(RunBusy, match=r"another process .*is training in"):
         train(Request("tiny", finished.recipe(), drawings, tmp_path / "run"))

@@ -96,7 +96,22 @@ def _folders(root: Path) -> list[Path]:
 
 
 def _files(folder: Path) -> list[Path]:
-    return _named(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []
+    """All files below ``folder``, through links too; a folder that links to one above it is looked into once."""
+    if not folder.exists():
+        return []  # not every split has every class
+    found, known = [], set[str]()
+    for base, folders, names in os.walk(folder, onerror=_refuse, followlinks=True):
+        real = os.path.realpath(base)
+        if real in known:
+            folders.clear()
+            continue
+        known.add(real)
+        found += [path for name in names if (path := Path(base, name)).is_file()]
+    return _named(found)
+
+
+def _refuse(error: OSError) -> None:
+    raise InvalidData(f"{error.filename} cannot be looked into ({error.strerror}): give access to it, or take it away")
 
 
 def _named(paths: Iterable[Path]) -> list[Path]:

@@ -140,5 +140,6 @@ def _refuse_empty(splits: Splits, labels: Indices) -> None:
             missing = sorted(wanted - present)
             raise InvalidData(
                 f"too few images: the {split} split has none of {len(missing)} classes (the first is number "
-                f"{missing[0]}); three different images a class are the least"
+                f"{missing[0]}), once images that are in two splits are taken out of one; three different images a "
+                "class are the least, and more where data.validation and data.test take large shares"
             )

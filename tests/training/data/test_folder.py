@@ -1,4 +1,6 @@
+import errno
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -137,4 +139,27 @@ def test_two_folders_of_one_split_are_refused(tmp_path: Path) -> None:
     for folder in ("train", "val", "valid"):
         write_classes(tmp_path / folder, 1)
     with pytest.raises(InvalidData, match="more than one of train, val, valid"):
+        FolderSource(tmp_path)
+
+
+def test_links_to_folders_are_looked_into_once(tmp_path: Path) -> None:
+    root, elsewhere = write_classes(tmp_path / "data", 2), write_classes(tmp_path / "more", 3, first=5)
+    (root / "disc" / "more").symlink_to(elsewhere / "disc")
+    (root / "disc" / "round").symlink_to(root / "disc")
+    keys = [sample.key for sample in FolderSource(root).samples if sample.label == 1]
+    assert keys == ["disc/000.png", "disc/001.png", *(f"disc/more/{seed:03d}.png" for seed in range(5, 8))]
+
+
+def test_what_cannot_be_looked_into_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_classes(tmp_path, 2)
+    (tmp_path / "disc" / "closed").mkdir()
+    look = os.scandir
+
+    def closed(path: str) -> Iterator[os.DirEntry[str]]:  # root, who may run the tests, is never refused
+        if Path(path).name == "closed":
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return look(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    with pytest.raises(InvalidData, match=r"closed cannot be looked into \(Permission denied\)"):
         FolderSource(tmp_path)

@@ -40,6 +40,7 @@ def _few(material: Material, split: Split) -> Iterator[Finding]:
     few = {label: count for label, count in zip(material.source.labels, counts, strict=True) if count < _FEWEST[split]}
     if few:
         severity, consequence = _FEW[split]
+        severity = severity if all(few.values()) else "warning"  # of none at all nothing is known
         text = f"{images(len(few), 'class has', 'classes have')} fewer than {_FEWEST[split]} images {consequence}"
         examples = some([f"{label}: {count}" for label, count in sorted(few.items(), key=lambda item: item[1])])
         yield Finding(kind="few", severity=severity, images=sum(few.values()), text=text, examples=examples)

@@ -23,8 +23,8 @@ def test_classes_of_few_images_are_named_with_their_number(tmp_path: Path) -> No
     few = findings(root, "few", "data.validation=0.2")
     assert [(finding.severity, finding.examples) for finding in few] == [
         ("warning", ("b: 10",)),
+        ("warning", ("b: 0",)),
         ("note", ("b: 2",)),
-        ("note", ("b: 0",)),
     ]
     assert few[0].text.startswith("1 class has fewer than 20 images to learn from")
 
