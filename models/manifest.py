@@ -159,16 +159,16 @@ class Metrics(Strict):
 class Start(Strict):
     """One start of a training run: the first, or one that went on after ``epochs`` were done.
 
-    ``processes`` trained together, each in ``threads``. None is what older runs did not note.
+    ``processes`` trained together, each in ``threads``.
     """
 
-    at: datetime | None = None
+    at: datetime
     git_commit: str | None
     packages: dict[str, str]
     hardware: str
-    precision: str = "32-true"
-    processes: int | None = Field(default=None, ge=1)
-    threads: int | None = Field(default=None, ge=1)
+    precision: str
+    processes: int = Field(ge=1)
+    threads: int = Field(ge=1)
     epochs: int = Field(default=0, ge=0)
 
 

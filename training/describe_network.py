@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from training.config import Recipe
-from training.description import Description, Row, Start
+from training.description import Description, InitialWeights, Row
 from training.network import Network, build_network
 from training.run import Run
 
@@ -26,7 +26,7 @@ def describe_recipe(recipe: Recipe, subject: str, classes: int) -> Description:
         trainable=_count(parameter for parameter in network.parameters() if parameter.requires_grad),
         multiply_adds=sum(row.multiply_adds for row in rows),
         bytes=sum(tensor.numel() * tensor.element_size() for tensor in network.state_dict().values()),
-        start=_start(recipe),
+        initial=_initial(recipe),
     )
 
 
@@ -35,12 +35,12 @@ def describe_run(run: Run) -> Description:
     return describe_recipe(run.recipe(), f"run {run.folder.resolve().name}", len(run.splits().labels))
 
 
-def _start(recipe: Recipe) -> Start | None:
+def _initial(recipe: Recipe) -> InitialWeights | None:
     """What the recipe begins with; how much of it fits is known only once it is there, which may take a download."""
     begin = recipe.transfer
-    return (
-        None if begin.weights is None else Start(weights=begin.weights, frozen=begin.freeze, epochs=recipe.fit.epochs)
-    )
+    if begin.weights is None:
+        return None
+    return InitialWeights(weights=begin.weights, frozen=begin.freeze, epochs=recipe.fit.epochs)
 
 
 def _pass_through(network: Network, image: Tensor) -> list[Row]:

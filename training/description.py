@@ -19,7 +19,7 @@ class Row(Strict):
     multiply_adds: int
 
 
-class Start(Strict):
+class InitialWeights(Strict):
     """The ``weights`` that a recipe begins with; those that fit are frozen for the first ``frozen`` of ``epochs``."""
 
     weights: str
@@ -32,7 +32,7 @@ class Description(Strict):
 
     ``trainable`` of the ``parameters`` learn, those that are frozen for a while among them; None for a graph, in which
     nothing does. ``bytes`` are those of the weights as float32, or of the graph's file. ``assumed_classes``: nobody
-    knows how many there will be. ``start`` is None where training begins with random weights, and for a graph.
+    knows how many there will be. ``initial`` is None where training begins with random weights, and for a graph.
     """
 
     subject: str
@@ -44,7 +44,7 @@ class Description(Strict):
     trainable: int | None
     multiply_adds: int
     bytes: int
-    start: Start | None = None
+    initial: InitialWeights | None = None
 
 
 def description_table(description: Description) -> Table:
@@ -72,15 +72,15 @@ def _totals(description: Description) -> str:
         fixed = description.parameters - description.trainable
         parameters += f" ({description.trainable:,} trainable, {fixed:,} not)"
     size = f"{_short(description.multiply_adds)} multiply-adds an image, {description.bytes / 1e6:.1f} MB"
-    return f"{parameters}, {size}" + ("" if description.start is None else f"\n{_begins(description.start)}")
+    return f"{parameters}, {size}" + ("" if description.initial is None else f"\n{_begins(description.initial)}")
 
 
-def _begins(start: Start) -> str:
-    told = f"begins with the weights of {escape(start.weights)}"
-    if not start.frozen:
+def _begins(initial: InitialWeights) -> str:
+    told = f"begins with the weights of {escape(initial.weights)}"
+    if not initial.frozen:
         return told
-    whole = start.frozen >= start.epochs
-    until = f"all {start.epochs} epochs" if whole else f"the first {start.frozen} of {start.epochs} epochs"
+    whole = initial.frozen >= initial.epochs
+    until = f"all {initial.epochs} epochs" if whole else f"the first {initial.frozen} of {initial.epochs} epochs"
     return f"{told}; those that fit count as trainable here, and are frozen for {until}"
 
 

@@ -247,6 +247,6 @@ def _is_over(recipe: Recipe, state: State) -> bool:
 def _line(row: EpochMetrics, epochs: int) -> str:
     return (
         f"epoch {row.epoch}/{epochs}  rate {row.learning_rate:.2g}  train {row.train_loss:.3f} "
-        f"{row.train_accuracy:.2%}  validation {row.choosing_loss:.3f} {row.validation_accuracy:.2%}  "
+        f"{row.train_accuracy:.2%}  validation {row.calibrated_loss:.3f} {row.validation_accuracy:.2%}  "
         f"{row.seconds:.0f} s"
     )

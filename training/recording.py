@@ -10,8 +10,6 @@ from pydantic import ValidationError
 
 from models.manifest import Strict
 from training import records
-from training.config import Recipe
-from training.data.splits import SplitRecord
 from training.errors import RunUnusable, TrainingError
 from training.intervals import wilson
 from training.lock import is_busy
@@ -73,7 +71,7 @@ def look(run: Run) -> Facts:
         data_path=info.data_path,
         fingerprint=None if record is None else record.fingerprint,
         seed=recipe.seed,
-        parameters=_count(recipe, record) if info.parameters is None and record else info.parameters,
+        parameters=info.parameters,
         hardware=info.hardware,
         git_commit=info.first.git_commit,
         epochs=len(history),
@@ -143,9 +141,3 @@ def _standing(run: Run, record: Record | None) -> Listed | None:
 
 def _is_same(one: Facts, other: Facts) -> bool:
     return (one.run, one.began) == (other.run, other.began)
-
-
-def _count(recipe: Recipe, record: SplitRecord) -> int:
-    from training.network import count_parameters  # torch takes seconds, and runs of today have noted it
-
-    return count_parameters(recipe, len(record.labels))

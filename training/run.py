@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError
 
 from models.layout import graph_file
 from models.manifest import Metrics, Precision, Start, Strict
@@ -26,7 +26,7 @@ from training.data.splits import SplitRecord
 from training.errors import RunUnusable
 from training.variants.facts import Variants
 
-Content = TypeVar("Content", bound=Strict)
+Model = TypeVar("Model", bound=Strict)
 
 
 class EpochMetrics(Strict):
@@ -34,8 +34,7 @@ class EpochMetrics(Strict):
 
     ``calibrated_loss`` is the validation loss at the temperature that fits this epoch best, as the network would answer
     in service. It chooses the epoch: by the plain one an epoch of better answers loses against one that is less sure of
-    them (Guo et al. 2017). ``loss_error`` is its standard error, as it is measured on so many images and no more. Both
-    are None in runs of before they were measured.
+    them (Guo et al. 2017). ``loss_error`` is its standard error, as it is measured on so many images and no more.
 
     ``learning_rate`` is the one of the epoch's last step, ``seconds`` the time of training and validation.
     """
@@ -45,20 +44,15 @@ class EpochMetrics(Strict):
     train_loss: float
     train_accuracy: float
     validation_loss: float
-    calibrated_loss: float | None = None
-    loss_error: float | None = None
+    calibrated_loss: float
+    loss_error: float
     validation_accuracy: float
     seconds: float
-
-    @property
-    def choosing_loss(self) -> float:
-        """The calibrated one, where there is one."""
-        return self.validation_loss if self.calibrated_loss is None else self.calibrated_loss
 
 
 def least_loss(history: Sequence[EpochMetrics]) -> EpochMetrics | None:
     """The epoch of the least calibrated loss on validation, the earliest of equals; None before the first."""
-    return min(history, key=lambda row: row.choosing_loss, default=None)
+    return min(history, key=lambda row: row.calibrated_loss, default=None)
 
 
 def best_epoch(history: Sequence[EpochMetrics]) -> EpochMetrics | None:
@@ -70,8 +64,8 @@ def best_epoch(history: Sequence[EpochMetrics]) -> EpochMetrics | None:
     least = least_loss(history)
     if least is None:
         return None
-    most = least.choosing_loss + (least.loss_error or 0)
-    return next(row for row in reversed(history) if row.choosing_loss <= most)
+    most = least.calibrated_loss + least.loss_error
+    return next(row for row in reversed(history) if row.calibrated_loss <= most)
 
 
 class RunInfo(Strict):
@@ -84,16 +78,6 @@ class RunInfo(Strict):
     data_path: str | None
     parameters: int | None = None
     starts: tuple[Start, ...] = Field(min_length=1)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _has_starts(cls, content: Any) -> Any:
-        """Older runs noted their first start alone, beside the rest."""
-        if not isinstance(content, dict) or "starts" in content:
-            return content
-        own = {"recipe_name", "data_path"}
-        first = {key: value for key, value in content.items() if key not in own}
-        return {key: value for key, value in content.items() if key in own} | {"starts": [first]}
 
     @property
     def first(self) -> Start:
@@ -189,7 +173,7 @@ class Run:
         lines = self.read(self.metrics_log).splitlines()
         return [_parse(EpochMetrics, line, self.metrics_log) for line in lines]
 
-    def _load(self, kind: type[Content], path: Path) -> Content:
+    def _load(self, kind: type[Model], path: Path) -> Model:
         return _parse(kind, self.read(path), path)
 
     def read(self, path: Path) -> str:
@@ -201,7 +185,7 @@ class Run:
             raise RunUnusable(f"{self.folder}: there is {what}") from error
 
 
-def _parse(kind: type[Content], text: str, path: Path) -> Content:
+def _parse(kind: type[Model], text: str, path: Path) -> Model:
     try:
         return kind.model_validate_json(text)
     except ValidationError as error:

@@ -37,7 +37,7 @@ def go_on(run: Run) -> None:
     changed = list(differences(info.starts[-1], now))
     if changed:
         # Processes draw their own random numbers; of the rest only the last digits of sums are known to depend.
-        sure = "is not" if info.starts[-1].processes not in {None, now.processes} else "may not be"
+        sure = "is not" if info.starts[-1].processes != now.processes else "may not be"
         say(f"warning: going on with {', '.join(changed)}: the result {sure} the one of an uninterrupted run")
 
 

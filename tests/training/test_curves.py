@@ -14,6 +14,8 @@ def history(train: Sequence[float], validation: Sequence[float]) -> list[EpochMe
             train_loss=loss,
             train_accuracy=0.5,
             validation_loss=validation_loss,
+            calibrated_loss=validation_loss,
+            loss_error=0.01,
             validation_accuracy=0.5,
             seconds=1,
         )

@@ -56,10 +56,10 @@ def test_what_does_not_learn_is_told_apart(tmp_path: Path) -> None:
 
 
 def test_what_a_recipe_begins_with_and_freezes_is_told_apart() -> None:
-    start = describe("intel-vgg16-tutorial", NOWHERE, classes=6).start
+    start = describe("intel-vgg16-tutorial", NOWHERE, classes=6).initial
     assert start is not None
     assert start.model_dump() == {"weights": "imagenet", "frozen": 5, "epochs": 5}
-    assert describe("intel-tutorial", NOWHERE, classes=6).start is None
+    assert describe("intel-tutorial", NOWHERE, classes=6).initial is None
 
 
 def test_a_published_graph_is_described_from_its_file() -> None:

@@ -51,7 +51,7 @@ def test_counts_are_shortened(count: int, text: str) -> None:
     ],
 )
 def test_what_is_frozen_and_for_how_long_is_said(frozen: int, told: str) -> None:
-    out = shown(description(start={"weights": "imagenet", "frozen": frozen, "epochs": 5}))
+    out = shown(description(initial={"weights": "imagenet", "frozen": frozen, "epochs": 5}))
     assert out.endswith(told)
     assert "begins with" not in shown(description())
 

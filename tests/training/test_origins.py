@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from models.errors import ChecksumMismatch
-from models.manifest import Start
 from models.store import Store
+from tests.training.report.support import START
 from tests.training.support import tiny_recipe
 from training import origins
 from training.data.download import Remote
@@ -131,7 +131,7 @@ def test_a_run_gives_the_weights_and_the_normalisation_of_its_best_epoch(finishe
 def test_a_folder_without_a_run_or_without_an_epoch_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunUnusable, match="there is no run"):
         find_origin(str(tmp_path), None)
-    info = RunInfo(recipe_name="x", data_path=None, starts=(Start(git_commit=None, packages={}, hardware=""),))
+    info = RunInfo(recipe_name="x", data_path=None, starts=(START,))
     Run(tmp_path / "run").begin(tiny_recipe(tmp_path), info)
     with pytest.raises(RunUnusable, match="no epoch of the run is finished"):
         find_origin(str(tmp_path / "run"), None)

@@ -144,9 +144,3 @@ def test_a_list_needs_no_torch(run: Run) -> None:
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "training.recording" in imported
     assert not imported & {"torch", "lightning", "scipy.stats", "matplotlib"}
-
-
-def test_parameters_that_were_not_noted_are_counted(run: Run) -> None:
-    noted = look(run).parameters
-    run.note(run.info().model_copy(update={"parameters": None}))
-    assert look(run).parameters == noted

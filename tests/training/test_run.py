@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from models.manifest import Start
+from tests.training.report.support import START
 from tests.training.support import tiny_recipe
 from training.errors import RunUnusable
 from training.run import (
@@ -18,7 +18,7 @@ from training.run import (
     write_lines,
 )
 
-INFO = RunInfo(recipe_name="tiny", data_path=None, starts=(Start(git_commit=None, packages={}, hardware="none"),))
+INFO = RunInfo(recipe_name="tiny", data_path=None, starts=(START,))
 
 
 def row(epoch: int, loss: float = 1.0) -> EpochMetrics:
@@ -28,6 +28,8 @@ def row(epoch: int, loss: float = 1.0) -> EpochMetrics:
         train_loss=loss,
         train_accuracy=0.5,
         validation_loss=loss,
+        calibrated_loss=loss,
+        loss_error=0.1,
         validation_accuracy=0.5,
         seconds=1,
     )
@@ -40,11 +42,10 @@ def row(epoch: int, loss: float = 1.0) -> EpochMetrics:
         pytest.param((3, 1, 2, 2), 0.1, 2, id="the least"),
         pytest.param((3, 1, 1.05, 1.2), 0.1, 3, id="the last within the error of the least"),
         pytest.param((1.05, 1, 1.2, 1.1), 0.1, 4, id="after one that is not"),
-        pytest.param((3, 1, 1), None, 3, id="of equals the last"),
-        pytest.param((3, 1, 1.01), None, 2, id="a run of before errors were measured"),
+        pytest.param((3, 1, 1), 0, 3, id="of equals the last"),
     ],
 )
-def test_the_best_epoch(losses: tuple[float, ...], error: float | None, best: int) -> None:
+def test_the_best_epoch(losses: tuple[float, ...], error: float, best: int) -> None:
     rows = [row(place, 9) for place in range(1, len(losses) + 1)]
     rows = [
         each.model_copy(update={"calibrated_loss": loss, "loss_error": error})
@@ -53,7 +54,7 @@ def test_the_best_epoch(losses: tuple[float, ...], error: float | None, best: in
     found, least = best_epoch(rows), least_loss(rows)
     assert found is not None
     assert least is not None
-    assert (found.epoch, least.choosing_loss) == (best, 1)
+    assert (found.epoch, least.calibrated_loss) == (best, 1)
 
 
 def test_there_is_no_best_epoch_before_the_first() -> None:
@@ -67,17 +68,6 @@ def test_a_run_keeps_its_recipe(tmp_path: Path) -> None:
     assert run.exists
     assert run.recipe() == recipe
     assert run.info() == INFO
-
-
-def test_a_run_of_before_starts_were_kept_has_one(tmp_path: Path) -> None:
-    run = Run(tmp_path)
-    run.info_file.write_text(
-        '{"recipe_name": "tiny", "data_path": "x", "git_commit": "c0ffee", "packages": {"torch": "2"}, '
-        '"hardware": "paper", "precision": "bf16-mixed"}'
-    )
-    first = Start(git_commit="c0ffee", packages={"torch": "2"}, hardware="paper", precision="bf16-mixed")
-    assert run.info() == RunInfo(recipe_name="tiny", data_path="x", starts=(first,))
-    assert (first.at, first.processes, first.threads, first.epochs) == (None, None, None, 0)
 
 
 def test_all_that_trained_a_run_is_named_once() -> None:

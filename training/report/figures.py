@@ -38,8 +38,8 @@ def learning_curve(
     def draw(axes: Axes) -> None:
         axes.plot(epochs, train, color=TRAIN, linestyle="--", marker=marker, markersize=3, label="training")
         axes.plot(epochs, validation, color=VALIDATION, marker=marker, markersize=3, label="validation")
-        if quantity == "loss" and all(row.calibrated_loss is not None for row in history):
-            calibrated = [row.choosing_loss for row in history]
+        if quantity == "loss":
+            calibrated = [row.calibrated_loss for row in history]
             axes.plot(epochs, calibrated, color=VALIDATION, linestyle=":", label="validation, calibrated")
         axes.axvline(best.epoch, color=INK, linewidth=1.6, linestyle=":", zorder=3, label=f"best epoch, {best.epoch}")
         if turn:

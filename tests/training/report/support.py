@@ -1,6 +1,7 @@
 """Folders of finished runs that nothing was trained for: every file that a report reads, made up."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,15 @@ from training.report.evidence import keep
 from training.run import EpochMetrics, Run, RunInfo, write_lines, write_model
 from training.scores import Targets, score, softmax
 
-START = Start(git_commit="c0ffee", packages={"torch": "2"}, hardware="paper")
+START = Start(
+    at=datetime(2026, 11, 1, tzinfo=UTC),
+    git_commit="c0ffee",
+    packages={"torch": "2"},
+    hardware="paper",
+    precision="32-true",
+    processes=1,
+    threads=2,
+)
 
 
 @dataclass
@@ -53,6 +62,8 @@ def history(*losses: tuple[float, float]) -> list[EpochMetrics]:
             train_loss=train,
             train_accuracy=1 / (1 + train),
             validation_loss=validation,
+            calibrated_loss=validation,
+            loss_error=0,
             validation_accuracy=1 / (1 + validation),
             seconds=2,
         )
@@ -93,7 +104,7 @@ def made_up_run(
     classes, total = len(labels), each * len(labels)
     run.begin(
         recipe,
-        RunInfo(recipe_name="made-up", data_path=None, starts=(START,)),
+        RunInfo(recipe_name="made-up", data_path=None, parameters=8_523, starts=(START,)),
     )
     targets = np.repeat(np.arange(classes), each)
     logits = rng.normal(0, 1, (total, classes)).astype(np.float32)

@@ -65,7 +65,7 @@ def test_it_lists_the_starts_where_there_were_several(tmp_path: Path, page: Page
     )
     run.note(run.info().model_copy(update={"starts": (START, again)}))
     cells = [element.text for element in Page(render_report(run, "x", illustrated=True)).all("th", "td")]
-    assert cells[-7:] == ["2", "not known", "a better one, 32-true", "4", "2", "c0ffee", "torch 3"]
+    assert cells[-7:] == ["2", "2026-11-01 00:00 UTC", "a better one, 32-true", "4", "2", "c0ffee", "torch 3"]
 
 
 def test_it_has_the_plots_and_the_images(run: Run, page: Page) -> None:
