@@ -46,26 +46,25 @@ def keeps(chosen: tuple[Probabilities, Targets], fresh: tuple[Probabilities, Tar
     accepted, right = probabilities.max(axis=1) >= thresholds[guesses], guesses == targets
     precision = float(right[accepted].mean()) if accepted.any() else 1.0
     taken = np.bincount(guesses[accepted], minlength=classes)
-    own = (thresholds != np.float32(decision.threshold)) & (taken > 0)
-    shares = np.bincount(guesses[accepted & right], minlength=classes)[own] / taken[own]
+    shares = np.bincount(guesses[accepted & right], minlength=classes)[taken > 0] / taken[taken > 0]
     threshold = set_threshold(*chosen, COVERAGE)
     if threshold is None:
         raise SystemExit(f"sets at {COVERAGE:.0%} need more images to be chosen on")
     sets = measure_sets(*fresh, threshold, COVERAGE)
-    of_labels = float(own.sum()), float((shares < TARGET).sum())
+    of_labels = float(len(shares)), float((shares < TARGET).sum()), float(shares.min(initial=1))
     return float(accepted.mean()), precision, float(precision < TARGET), *of_labels, sets.test_coverage, sets.mean_size
 
 
 def show(name: str, draws: list[tuple[float, ...]]) -> None:
     """Means over ``draws``, and what one standard error of the coverage is."""
     table = np.array(draws)
-    accepted, precision, missed, own, own_missed, coverage, size = table.mean(axis=0)
-    error = table[:, 5].std() / len(table) ** 0.5
-    below = own_missed / own if own else 0.0
+    accepted, precision, missed, labels, labels_missed, worst, coverage, size = table.mean(axis=0)
+    error = table[:, 6].std() / len(table) ** 0.5
+    below = labels_missed / labels if labels else 0.0
     print(
         f"{name}: accepted {accepted:.2%}, right of these {precision:.2%}, less than {TARGET:.0%} in {missed:.1%} of "
-        f"the draws; {own:.1f} labels with a threshold of their own, {below:.1%} of them below; sets of {size:.3f} "
-        f"labels hold the right one in {coverage:.2%} (+-{error:.2%})"
+        f"the draws; of {labels:.1f} labels something is accepted, of {below:.1%} of them too little of it right, of "
+        f"the worst {worst:.1%}; sets of {size:.3f} labels hold the right one in {coverage:.2%} (+-{error:.2%})"
     )
 
 
