@@ -13,8 +13,16 @@ from models.manifest import Strict, Variant
 Share = Annotated[float, Field(ge=0, lt=1)]
 Part = Annotated[float, Field(gt=0, lt=1)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+def _none(value: object) -> object:
+    if value == "":
+        raise ValueError("is empty: give a value, or none")
+    return None if value == "none" else value
+
+
 # TOML knows no null, so that ``--set`` could not take away what a recipe names.
-Optional = Annotated[str | None, BeforeValidator(lambda value: None if value == "none" else value)]
+Optional = Annotated[str | None, BeforeValidator(_none)]
 
 
 class DataSettings(Strict):

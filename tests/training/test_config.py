@@ -36,6 +36,7 @@ def test_values_are_changed_by_dotted_paths(tmp_path: Path) -> None:
         ("optimizer.learning_rate=inf", "optimizer.learning_rate"),
         ("optimizer.learning_rate=nan", "optimizer.learning_rate"),
         ("optimizer.momentum=0", "nesterov=false"),
+        ("transfer.weights=", "transfer.weights: is empty: give a value, or none"),
         ("augment.translate=16", "augment.translate"),
         ("augment.cutout=16", "augment.cutout"),
         ("augment.crop=0", "augment.crop"),
