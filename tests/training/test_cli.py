@@ -63,10 +63,10 @@ def test_tables_are_for_people(finished: Run, tmp_path: Path) -> None:
     code, out = invoke("compare", finished.folder, finished.folder, "--precision", "fp32", "--precision", "fp16")
     assert code == 0
     assert "No difference: both are right equally often" in " ".join(out.split())
-    same = ("--set", 'export.variants=["fp16", "int8"]')
-    code, out = invoke("train", recipe_file(tmp_path), *same, "--output", finished.folder, "--resume")
+    same, run = ("--set", 'export.variants=["fp16", "int8"]'), shutil.copytree(finished.folder, tmp_path / "two words")
+    code, out = invoke("train", recipe_file(tmp_path), *same, "--output", run, "--resume")
     assert code == 0
-    assert "whatsit publish" in out
+    assert f"next: whatsit publish '{run}' --name NAME" in out
     code, out = invoke("publish", finished.folder, "--name", "shapes", "--store", tmp_path)
     assert (code, out.split(":")[0]) == (0, "published shapes@1")
 

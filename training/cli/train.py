@@ -1,6 +1,7 @@
 """``whatsit train``."""
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -65,4 +66,4 @@ def _show(run: "Run", *, as_json: bool) -> None:
         print_json(facts | {"test": run.metrics().model_dump(mode="json")})
         return
     show(metrics_table(run.metrics()))
-    typer.echo(f"next: whatsit publish {run.folder} --name NAME --alias production")
+    typer.echo(f"next: whatsit publish {quote(str(run.folder))} --name NAME --alias production")
