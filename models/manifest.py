@@ -238,8 +238,8 @@ def parse_manifest(text: str | bytes) -> Manifest:
         raise InvalidManifest(first_problem(error)) from error
 
 
-def first_problem(error: ValidationError) -> str:
-    """What is wrong with the first field that is, for people."""
+def first_problem(error: ValidationError, whole: str = "manifest") -> str:
+    """What is wrong with the first field that is, for people; ``whole`` is what they call all fields together."""
     first = error.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in first["loc"]) or "manifest"
+    where = ".".join(str(part) for part in first["loc"]) or whole
     return f"{where}: {first['msg']}"

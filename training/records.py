@@ -85,7 +85,7 @@ def read(folder: Path) -> list[Record]:
         try:
             records.append(Record.model_validate_json(line))
         except ValidationError as error:
-            say(f"left out line {number} of {path}: {first_problem(error)}")
+            say(f"left out line {number} of {path}: {first_problem(error, whole='all of it')}")
     return records
 
 

@@ -18,12 +18,12 @@ from typing import Any, TypeVar
 from pydantic import Field, ValidationError
 
 from models.layout import graph_file
-from models.manifest import Metrics, Precision, Start, Strict
+from models.manifest import Fraction, Metrics, Precision, Start, Strict, first_problem
 from training.calibrate import Calibration
 from training.config import Recipe, parse_recipe
 from training.data.check.facts import DataCheck
 from training.data.splits import SplitRecord
-from training.errors import RunUnusable
+from training.errors import InvalidRecipe, RunUnusable
 from training.variants.facts import Variants
 
 Model = TypeVar("Model", bound=Strict)
@@ -42,11 +42,11 @@ class EpochMetrics(Strict):
     epoch: int
     learning_rate: float
     train_loss: float
-    train_accuracy: float
+    train_accuracy: Fraction
     validation_loss: float
     calibrated_loss: float
     loss_error: float
-    validation_accuracy: float
+    validation_accuracy: Fraction
     seconds: float
 
 
@@ -135,8 +135,11 @@ class Run:
         write_text(self.info_file, info.model_dump_json(indent=2) + "\n")
 
     def recipe(self) -> Recipe:
-        """The recipe of the run; raises RunUnusable when there is no run in the folder."""
-        return parse_recipe(self.read(self.recipe_file))
+        """The recipe of the run; raises RunUnusable when there is no run in the folder, or one that cannot be read."""
+        try:
+            return parse_recipe(self.read(self.recipe_file))
+        except InvalidRecipe as error:
+            raise RunUnusable(f"{self.recipe_file} is damaged: {error}") from error
 
     def info(self) -> RunInfo:
         """What the run is made from and with."""
@@ -177,22 +180,21 @@ class Run:
         return _parse(kind, self.read(path), path)
 
     def read(self, path: Path) -> str:
-        """The text of one of the run's files; raises RunUnusable when it is not there."""
+        """The text of one of the run's files; raises RunUnusable when it is not there, or none."""
         try:
             return path.read_text(encoding="utf-8")
-        except OSError as error:
+        except (FileNotFoundError, NotADirectoryError) as error:
             what = "no run" if path == self.recipe_file else f"no {path.name}: the run is not finished"
             raise RunUnusable(f"{self.folder}: there is {what}") from error
+        except UnicodeDecodeError as error:
+            raise RunUnusable(f"{path} is damaged: it is no text in UTF-8") from error
 
 
 def _parse(kind: type[Model], text: str, path: Path) -> Model:
     try:
         return kind.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise RunUnusable(
-            f"{path} is damaged: {'.'.join(map(str, first['loc'])) or 'all of it'}: {first['msg']}"
-        ) from error
+        raise RunUnusable(f"{path} is damaged: {first_problem(error, whole='all of it')}") from error
 
 
 def write_text(path: Path, text: str) -> None:

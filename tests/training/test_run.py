@@ -112,6 +112,17 @@ def test_damaged_files_are_named(tmp_path: Path) -> None:
         run.metrics()
     with pytest.raises(RunUnusable, match=r"metrics\.jsonl is damaged: epoch: "):
         run.history()
+    run.metrics_log.write_text(row(1).model_copy(update={"validation_accuracy": 7}).model_dump_json())
+    with pytest.raises(
+        RunUnusable, match=r"metrics\.jsonl is damaged: validation_accuracy: .* less than or equal to 1"
+    ):
+        run.history()
+    run.recipe_file.write_text('{"seed": "what"}')
+    with pytest.raises(RunUnusable, match=r"recipe\.json is damaged: seed: Input should be a valid integer"):
+        run.recipe()
+    run.info_file.write_bytes(b"\xff\x00")
+    with pytest.raises(RunUnusable, match=r"run\.json is damaged: it is no text in UTF-8"):
+        run.info()
 
 
 def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
