@@ -1,27 +1,31 @@
 """What the folders of runs say, written into the records and read back as a list of what became of every run."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ValidationError
-
 from models.manifest import Strict
 from training import records
-from training.errors import RunUnusable, TrainingError
+from training.errors import RunUnusable
 from training.intervals import wilson
 from training.lock import is_busy
 from training.progress import say
 from training.records import Facts, Record, State
 from training.run import Run, best_epoch
 
+_Identity = tuple[str, datetime]
+_State = Literal["running", "finished", "failed", "interrupted", "gone"]
+
 
 class Listed(Strict):
-    """A run and what has become of it; ``gone``: its folder was deleted, or holds a later run."""
+    """A run and what has become of it; ``gone``: nothing is left of it but its records.
 
-    state: Literal["running", "finished", "failed", "interrupted", "gone"]
+    Its folder was deleted, holds another run, or cannot be read.
+    """
+
+    state: _State
     reason: str = ""
     changes: tuple[str, ...] = ()
     facts: Facts
@@ -55,17 +59,14 @@ def recorded(run: Run, changes: tuple[str, ...]) -> Iterator[None]:
 
 
 def look(run: Run) -> Facts:
-    """What the folder of a run says; raises RunUnusable or InvalidRecipe where it is none that can be read.
-
-    It began when its recipe was saved, for that is never written again.
-    """
+    """What the folder of a run says; raises RunUnusable where it is none that can be read."""
     recipe, info = run.recipe(), run.info()
     record = run.splits() if run.splits_file.exists() else None
     history = run.history() if run.metrics_log.exists() else []
     best = best_epoch(history)
     facts = Facts(
         run=run.folder.absolute().name,
-        began=datetime.fromtimestamp(run.recipe_file.stat().st_mtime, UTC),
+        began=info.first.at,
         recipe=info.recipe_name,
         data=None if record is None else record.source,
         data_path=info.data_path,
@@ -86,30 +87,32 @@ def look(run: Run) -> Facts:
 def list_runs(folder: Path) -> list[Listed]:
     """What became of every run in ``folder``, in the order in which they first began.
 
-    Those of the records, and those that lie there without any, as one does that was copied from another machine.
+    Those that lie there, as their folders say, with or without records; and those that only the records know.
     """
-    last = {(record.facts.run, record.facts.began): record for record in records.read(folder)}
-    latest = {name: record for (name, _), record in last.items()}
-    listed = [
-        Listed(state="gone", reason=record.reason, changes=record.changes, facts=record.facts)
-        for record in last.values()
-        if record is not latest[record.facts.run] or not Run(folder / record.facts.run).exists
-    ]
-    runs = [Run(path) for path in folder.iterdir()] if folder.is_dir() else []
-    there = (_standing(run, latest.get(run.folder.name)) for run in runs if run.exists)
-    listed.extend(entry for entry in there if entry)
-    return sorted(listed, key=lambda entry: entry.facts.began)
+    last = {_identity(record.facts): record for record in records.read(folder)}
+    listed = {
+        known: Listed(state="gone", reason=record.reason, changes=record.changes, facts=record.facts)
+        for known, record in last.items()
+    }
+    for run in map(Run, folder.iterdir() if folder.is_dir() else ()):
+        try:
+            if run.exists:
+                entry = _standing(run, last)
+                listed[_identity(entry.facts)] = entry
+        except (RunUnusable, OSError) as error:
+            say(f"left out: {error}")
+    return sorted(listed.values(), key=lambda entry: entry.facts.began)
 
 
 def find_run(folder: Path) -> tuple[Listed, list[Record]]:
-    """The run in ``folder``, or that which was there, and its records; raises RunUnusable when there is none."""
+    """The run in ``folder``, else the last that was there, and its records; raises RunUnusable when there is none."""
     place = folder.absolute()
     found = [entry for entry in list_runs(place.parent) if entry.facts.run == place.name]
     if not found:
         raise RunUnusable(f"{folder}: there is no run, nor a record of one")
-    entry = found[-1]
-    mine = [record for record in records.read(place.parent) if _is_same(record.facts, entry.facts)]
-    return entry, mine
+    entry = next((entry for entry in found if entry.state != "gone"), found[-1])
+    known = records.read(place.parent)
+    return entry, [record for record in known if _identity(record.facts) == _identity(entry.facts)]
 
 
 def _tested(run: Run) -> dict[str, Any]:
@@ -123,21 +126,23 @@ def _tested(run: Run) -> dict[str, Any]:
     }
 
 
-def _standing(run: Run, record: Record | None) -> Listed | None:
-    """A run that is there, as its last record has it; as its folder has it where no record says the end."""
-    busy = is_busy(run.folder)
-    if record and record.state != "started" and not busy:
-        return Listed(state=record.state, reason=record.reason, changes=record.changes, facts=record.facts)
-    try:
-        facts = look(run)
-    except (TrainingError, ValidationError) as error:
-        say(f"{run.folder} cannot be read: {error}")
-        if record is None:
-            return None
-        facts = record.facts
-    ended: Literal["finished", "interrupted"] = "finished" if run.metrics_file.exists() else "interrupted"
-    return Listed(state="running" if busy else ended, changes=record.changes if record else (), facts=facts)
+def _standing(run: Run, last: Mapping[_Identity, Record]) -> Listed:
+    """A run that is there. Its record adds what its folder does not say: what was changed, why it came to no end."""
+    facts = look(run)
+    record = last.get(_identity(facts))
+    state: _State = "interrupted"
+    if is_busy(run.folder):
+        state = "running"
+    elif run.metrics_file.exists():
+        state = "finished"
+    elif record and record.state == "failed":
+        state = "failed"
+    if record is None:
+        return Listed(state=state, facts=facts)
+    reason = record.reason if state in {"failed", "interrupted"} else ""
+    return Listed(state=state, reason=reason, changes=record.changes, facts=facts)
 
 
-def _is_same(one: Facts, other: Facts) -> bool:
-    return (one.run, one.began) == (other.run, other.began)
+def _identity(facts: Facts) -> _Identity:
+    """Of the runs that lie in a folder one after another, or are copied into it, each began at a time of its own."""
+    return facts.run, facts.began

@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.training.test_run import row
 from training.errors import RunUnusable
 from training.intervals import wilson
 from training.lock import sole
@@ -14,6 +16,8 @@ from training.network import build_network
 from training.recording import find_run, list_runs, look, recorded
 from training.records import LOG, append, read
 from training.run import Run, best_epoch
+
+BAD_ROW = row(1).model_copy(update={"validation_accuracy": 7}).model_dump_json()
 
 
 @pytest.fixture
@@ -63,6 +67,7 @@ def test_a_run_in_work_is_running_with_the_epochs_it_has(run: Run) -> None:
 
 
 def test_an_interruption_is_recorded(run: Run) -> None:
+    run.metrics_file.unlink()
     with pytest.raises(KeyboardInterrupt), recorded(run, ()):
         raise KeyboardInterrupt
     (entry,) = list_runs(run.folder.parent)
@@ -109,16 +114,60 @@ def test_a_later_run_in_the_same_folder_is_another(run: Run) -> None:
     assert (entry.state, len(records)) == ("finished", 1)
 
 
+def test_a_copy_of_another_run_is_not_taken_for_the_one_that_was_there(run: Run, tmp_path: Path) -> None:
+    other = Run(shutil.copytree(run.folder, tmp_path / "other"))
+    info = other.info()
+    first = info.first.model_copy(update={"at": info.first.at - timedelta(days=1)})
+    other.note(info.model_copy(update={"starts": (first,)}))
+    other.metrics_log.write_text(run.metrics_log.read_text().splitlines()[0] + "\n")
+    with recorded(run, ("seed=3",)):
+        pass
+    times = run.recipe_file.stat()
+    shutil.copytree(other.folder, run.folder, dirs_exist_ok=True)
+    os.utime(run.recipe_file, ns=(times.st_atime_ns, times.st_mtime_ns))  # no time of a file tells them apart
+    listed = [(entry.state, entry.changes, entry.facts.epochs) for entry in list_runs(run.folder.parent)]
+    assert listed == [("finished", (), 1), ("gone", ("seed=3",), 3)]
+    entry, records = find_run(run.folder)
+    assert (entry.state, entry.facts.epochs, records) == ("finished", 1, [])
+
+
+def test_a_run_that_went_on_elsewhere_is_as_its_folder_says(run: Run) -> None:
+    finished = run.metrics_file.read_text()
+    run.metrics_file.unlink()
+    with pytest.raises(KeyboardInterrupt), recorded(run, ("seed=3",)):
+        raise KeyboardInterrupt
+    run.metrics_file.write_text(finished)  # as it is copied back
+    (entry,) = list_runs(run.folder.parent)
+    assert (entry.state, entry.reason, entry.changes, entry.facts) == ("finished", "", ("seed=3",), look(run))
+    assert len(find_run(run.folder)[1]) == 2
+
+
 def test_a_run_from_elsewhere_is_listed_without_a_record(run: Run) -> None:
     assert [(entry.state, entry.facts) for entry in list_runs(run.folder.parent)] == [("finished", look(run))]
     run.metrics_file.unlink()
     assert states(run.folder.parent) == [("one", "interrupted")]
 
 
-def test_a_folder_that_cannot_be_read_is_named(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    run.recipe_file.write_text('{"seed": "what"}')
-    assert list_runs(run.folder.parent) == []
-    assert f"{run.folder} cannot be read: " in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [
+        ("recipe.json", b'{"seed": "what"}', "seed: Input should be a valid integer"),
+        ("run.json", b"{", "all of it: Invalid JSON: "),
+        ("run.json", b"\xff\x00", "it is no text in UTF-8"),
+        ("metrics.jsonl", BAD_ROW.encode(), "validation_accuracy: Input should be less than or equal to 1"),
+        ("metrics.json", b"[]", "all of it: Input should be an object"),
+    ],
+)
+def test_a_folder_that_cannot_be_read_is_told_in_one_line(
+    run: Run, name: str, content: bytes, problem: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with recorded(run, ()):
+        pass
+    path = run.folder / name
+    path.write_bytes(content)
+    assert states(run.folder.parent) == [("one", "gone")]
+    (told,) = capsys.readouterr().err.splitlines()
+    assert told.startswith(f"left out: {path} is damaged: {problem}")
 
 
 def test_where_no_record_can_be_written_that_is_said(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
