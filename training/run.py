@@ -12,6 +12,7 @@ variants.json what the graphs of lower precision are: model.fp16.onnx, test.fp16
 import io
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -203,13 +204,19 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file that is there whole or not at all, whenever the process or the machine dies."""
+    """Write a file that is there whole or not at all, whenever the process or the machine dies, or the disk is full."""
     fresh = path.with_name(f".{path.name}.new")
-    with fresh.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
+    try:
+        with fresh.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    except OSError as error:
+        error.filename = str(path)  # what fails in writing names no file
+        with suppress(OSError):
+            fresh.unlink()  # a full disk has better use for it
+        raise
 
 
 def write_model(path: Path, content: Strict) -> None:

@@ -134,6 +134,16 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
     assert path.read_bytes() == b"old"
 
 
+def test_a_full_disk_is_told_with_the_file_and_left_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "last.pt"
+    write_bytes(path, b"old")
+    (tmp_path / ".last.pt.new").symlink_to("/dev/full")
+    with pytest.raises(OSError, match=rf"No space left on device: '{path}'"):
+        write_bytes(path, b"new")
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_bytes() == b"old"
+
+
 def test_the_history_is_one_line_an_epoch(tmp_path: Path) -> None:
     run = Run(tmp_path)
     write_lines(run.metrics_log, [row(1), row(2, 0.5)])
