@@ -23,7 +23,8 @@ _LEVEL = 0.05
 class Side(Strict):
     """One of the two, and which of its graphs; ``interval`` is where its accuracy lies at 95 % confidence.
 
-    ``held_out``: the images are of the test split of its training, so that it certainly learnt from none of them.
+    ``held_out``: the images are of the test split of its training, so that it certainly learnt from none of them;
+    otherwise that is not known.
     """
 
     subject: str

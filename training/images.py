@@ -33,7 +33,7 @@ class Images:
     """The chosen ``rows`` of ``source``, readable for all; ``unreadable`` counts those that are left out for that.
 
     ``held_out`` says for each of the subjects, by its place, whether its training certainly learnt from none of them:
-    they are of its test split. ``views`` has the pixels that each input sees.
+    they are of its test split, if not all of it. ``views`` has the pixels that each input sees.
     """
 
     source: Source
@@ -52,15 +52,19 @@ class Images:
         """The truths ``[rows]`` as indices of the subject's labels, which are matched by name."""
         return _targets(self.source, self.rows, subject)
 
+    def are_test_split(self, subject: Subject) -> bool:
+        """Whether these are exactly the images of the test split of the subject's training."""
+        return _fingerprint(self.source, self.rows, subject, self.views[subject.input]) == subject.test_sha256
+
 
 def read_images(subjects: Sequence[Subject], data_path: Path | None, cache: Path) -> Images:
     """Find the images to measure ``subjects`` on in the data at ``data_path``, and decode them once for each input.
 
     Without a path, it is the data of the first run that knows where its is, else that of the recipe. Data with a
-    test split of its own gives that. A folder without gives what all those who split it in training held out, or
-    all of its images if none of them did. Large sets are kept in a file in the folder ``cache``. Raises InvalidData
-    when there is nothing to measure on or a class that a subject does not know, NotComparable when the subjects have
-    no such images in common.
+    test split of its own gives that. A folder without gives what all those whose test split it is known to hold have
+    held out, or all of its images if it is known of none. Large sets are kept in a file in the folder ``cache``. Raises
+    InvalidData when there is nothing to measure on or a class that a subject does not know, NotComparable when the
+    subjects have no such images in common.
     """
     known = [subject.data_path for subject in subjects if subject.data_path]
     source = open_source(subjects[0].recipe.data, data_path or (known[0] if known else None))
@@ -69,7 +73,7 @@ def read_images(subjects: Sequence[Subject], data_path: Path | None, cache: Path
     own = [index for index, sample in enumerate(source.samples) if sample.split == "test"]
     wanted = own or list(range(len(source.samples)))
     views = _decode(source, wanted, dict.fromkeys(subject.input for subject in subjects), cache)
-    splits = [_test_split(source, subject, views[subject.input], drawn=not own) for subject in subjects]
+    splits = [_held_out(source, subject, views[subject.input], drawn=not own) for subject in subjects]
     readable = list(views.values())[-1].places  # each input was shown only what all before it could read
     if not readable:
         raise InvalidData(f"{source.name}: there are no images to evaluate on")
@@ -92,17 +96,29 @@ def _decode(source: Source, rows: list[int], specs: Iterable[InputSpec], cache: 
     return views
 
 
-def _test_split(source: Source, subject: Subject, view: View, *, drawn: bool) -> Indices | None:
-    """The samples of the test split of a subject's training, drawn again if it was; None if these are others."""
-    rows = np.array(list(view.digests), np.int64)
-    if drawn:
-        digests = [view.digests.get(index) for index in range(len(source.samples))]
-        try:
-            rows = make_splits(source.samples, digests, subject.recipe.data, subject.recipe.seed).test
-        except InvalidData:  # too small a folder to be the one that training split
-            return None
-    found = fingerprint(_targets(source, rows, subject).tolist(), [view.digests[row] for row in rows.tolist()])
-    return rows if found == subject.test_sha256 else None
+def _held_out(source: Source, subject: Subject, view: View, *, drawn: bool) -> Indices | None:
+    """The samples that are certainly of the test split of a subject's training, None if these are other data.
+
+    A split that training drew is drawn again. It comes out otherwise where one image has come, gone or broken since:
+    then those that a run knows by their pixels are taken, if most of its test split is there.
+    """
+    rows = _drawn_again(source, subject, view) if drawn else np.array(list(view.digests), np.int64)
+    if _fingerprint(source, rows, subject, view) == subject.test_sha256:
+        return rows
+    known = [row for row, digest in view.digests.items() if digest in subject.test_images]
+    return np.array(known, np.int64) if 2 * len(known) > len(subject.test_images) else None
+
+
+def _drawn_again(source: Source, subject: Subject, view: View) -> Indices:
+    digests = [view.digests.get(index) for index in range(len(source.samples))]
+    try:
+        return make_splits(source.samples, digests, subject.recipe.data, subject.recipe.seed).test
+    except InvalidData:  # too small a folder to be the one that training split
+        return np.array([], np.int64)
+
+
+def _fingerprint(source: Source, rows: Indices, subject: Subject, view: View) -> str:
+    return fingerprint(_targets(source, rows, subject).tolist(), [view.digests[row] for row in rows.tolist()])
 
 
 def _targets(source: Source, rows: Indices, subject: Subject) -> Indices:

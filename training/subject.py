@@ -19,7 +19,8 @@ class Subject:
     """A graph to evaluate, with what its training said of itself.
 
     ``graph_sha256`` is of its file, ``temperature`` the one in it, ``test_sha256`` the fingerprint of the test split
-    of its training, ``data_path`` where its data was, if known.
+    of its training. A run also knows, in ``test_images``, the pixels of each image of that split by their sha256, and,
+    in ``data_path``, where its data was.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Subject:
     recipe: Recipe
     temperature: float
     test_sha256: str
+    test_images: frozenset[bytes]
     data_path: Path | None
 
     @property
@@ -65,6 +67,7 @@ def _of_run(name: str, run: Run, precision: Precision) -> Subject:
         recipe,
         run.calibration().temperature,
         record.fingerprints["test"],
+        frozenset(map(bytes.fromhex, record.test_images)),
         None if path is None else Path(path),
     )
 
@@ -83,5 +86,6 @@ def _of_version(ref: str, store: Store, precision: Precision | None) -> Subject:
         parse_recipe(json.dumps(manifest.provenance.recipe)),
         manifest.provenance.temperature,
         str(manifest.provenance.data.get("sha256", {}).get("test", "")),
+        frozenset(),
         None,
     )

@@ -12,7 +12,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from tests.training.support import recipe_file
+from tests.training.support import recipe_file, write_classes
 from training import cli
 from training.cli import options
 from training.errors import InvalidRecipe, NotComparable, RunUnusable, TrainingNotInstalled
@@ -69,6 +69,17 @@ def test_tables_are_for_people(finished: Run, tmp_path: Path) -> None:
     assert f"next: whatsit publish '{run}' --name NAME" in out
     code, out = invoke("publish", finished.folder, "--name", "shapes", "--store", tmp_path)
     assert (code, out.split(":")[0]) == (0, "published shapes@1")
+
+
+def test_numbers_that_may_flatter_say_so(finished: Run, tmp_path: Path) -> None:
+    data = write_classes(tmp_path, 2, first=3000)
+    code, out = invoke("evaluate", finished.folder, "--data", data)
+    assert code == 0
+    assert "not known to be held out: " in out
+    assert "warning: these images are not known to be held out" in out
+    measured = json.loads(invoke("evaluate", finished.folder, "--data", data, "--json")[1])
+    assert (measured["held_out"], measured["metrics"]["split"]) == (False, "not known to be held out")
+    assert "if it learnt from any of them, the numbers flatter" in measured["warning"]
 
 
 def test_precisions_are_compared(finished: Run) -> None:

@@ -102,7 +102,8 @@ def test_the_same_graph_twice_is_refused(good: Subject, halved: Subject) -> None
 
 def test_labels_are_matched_by_name(good: Subject) -> None:
     """The same graph with its labels the other way round is right where the graph took one stripe for the other."""
-    found = compare(good, replace(good, labels=good.labels[::-1]), None)
+    mirrored = replace(good, labels=good.labels[::-1], test_images=frozenset())
+    found = compare(good, mirrored, None)
     confused = np.array(Run(Path(good.name)).metrics().confusion_matrix)
     assert found.second.correct == np.trace(confused[:, ::-1])
     assert (found.first.held_out, found.second.held_out) == (True, False)
@@ -125,8 +126,9 @@ def split_by(subject: Subject, folder: Path, seed: int, share: float = 0.5) -> t
     data = subject.recipe.data.model_copy(update={"test": share})
     recipe = subject.recipe.model_copy(update={"data": data, "seed": seed})
     drawn = dataset.load_dataset(FolderSource(folder), recipe)
-    split = set(drawn.splits.test.tolist())
-    return replace(subject, recipe=recipe, test_sha256=drawn.record.fingerprints["test"]), split
+    known = frozenset(map(bytes.fromhex, drawn.record.test_images))
+    as_if = replace(subject, recipe=recipe, test_sha256=drawn.record.fingerprints["test"], test_images=known)
+    return as_if, set(drawn.splits.test.tolist())
 
 
 def test_of_a_folder_only_what_both_held_out_is_taken(good: Subject, small: Subject, tmp_path: Path) -> None:
@@ -144,6 +146,16 @@ def test_where_only_one_held_something_out_it_is_taken(good: Subject, small: Sub
     found = compare(first, small, tmp_path)
     assert (found.images, found.first.held_out, found.second.held_out) == (len(ours), True, False)
     assert f"{small.name} may have learnt" in verdict(found)
+
+
+def test_a_run_knows_what_it_held_out_of_data_that_has_changed(good: Subject, small: Subject, tmp_path: Path) -> None:
+    write_classes(tmp_path, 8, first=5000)
+    (first, ours), (second, theirs) = split_by(good, tmp_path, 1), split_by(small, tmp_path, 2)
+    key = FolderSource(tmp_path).samples[min(ours & theirs)].key
+    (tmp_path / key).write_bytes(b"no image any more")
+    found = compare(first, second, tmp_path)
+    assert (found.images, found.unreadable) == (len(ours & theirs) - 1, 1)
+    assert (found.first.held_out, found.second.held_out) == (True, True)
 
 
 def test_nothing_held_out_by_both_is_refused(good: Subject, small: Subject, tmp_path: Path) -> None:

@@ -58,12 +58,12 @@ def test_other_data_is_measured_whole_and_said_to_be_other(
     write_classes(tmp_path, 6, first=3000, classes=["disc", "down"])
     (tmp_path / "disc" / "broken.png").write_bytes(b"x")
     found = evaluate(open_subject("shapes", store), tmp_path)
-    assert not found.same_test_split
-    assert (found.metrics.split, found.metrics.images, found.unreadable) == ("other", 12, 1)
+    assert (found.same_test_split, found.held_out) == (False, False)
+    assert (found.metrics.split, found.metrics.images, found.unreadable) == ("not known to be held out", 12, 1)
     assert [entry.support for entry in found.metrics.per_class] == [0, 6, 6]  # by name: across is not there
-    said = capsys.readouterr().err
-    assert "not the test split of the training" in said
-    assert said.count("broken.png") == 1
+    assert found.warning is not None
+    assert "not the test split of the training" in found.warning
+    assert capsys.readouterr().err.count("broken.png") == 1
 
 
 def test_a_handful_of_other_images_is_enough(store: Store, tmp_path: Path) -> None:
@@ -71,14 +71,79 @@ def test_a_handful_of_other_images_is_enough(store: Store, tmp_path: Path) -> No
     assert found.metrics.images == 3
 
 
-def test_a_split_that_training_drew_is_drawn_again(tmp_path: Path) -> None:
-    data = write_classes(tmp_path / "data", 20)
-    run = train(Request("tiny", tiny_recipe(tmp_path, "fit.epochs=1"), data, tmp_path / "run"))
-    found = evaluate(open_subject(str(run.folder), Store(tmp_path)), data)
-    assert found.same_test_split
-    assert found.metrics == run.metrics()
-    (data / "disc" / "000.png").unlink()
-    assert not evaluate(open_subject(str(run.folder), Store(tmp_path)), data).same_test_split
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run that drew its splits from a folder without any, in which one file was no image."""
+    folder = tmp_path_factory.mktemp("drawn")
+    data = write_classes(folder / "data", 20)
+    (data / "disc" / "999.png").write_bytes(b"x")
+    return train(Request("tiny", tiny_recipe(folder, "fit.epochs=1"), data, folder / "run"))
+
+
+def own_data(run: Run, folder: Path) -> Path:
+    """A copy of the data of a run, to be changed."""
+    return shutil.copytree(str(run.info().data_path), folder / "data")
+
+
+def test_a_split_that_training_drew_is_drawn_again(drawn: Run, tmp_path: Path) -> None:
+    data, store = own_data(drawn, tmp_path), Store(tmp_path / "store")
+    publish(drawn, store, "shapes", who="tests")
+    for name in (str(drawn.folder), "shapes"):
+        found = evaluate(open_subject(name, store), data)
+        assert (found.same_test_split, found.held_out, found.unreadable, found.warning) == (True, True, 1, None)
+        assert found.metrics == drawn.metrics()
+
+
+def test_a_run_knows_its_test_images_when_others_of_its_data_have_changed(drawn: Run, tmp_path: Path) -> None:
+    data, keys = own_data(drawn, tmp_path), drawn.splits().keys
+    (data / keys["train"][0]).write_bytes(b"no image any more")
+    (data / keys["validation"][0]).unlink()
+    write_classes(data, 4, first=500)
+    found = evaluate(open_subject(str(drawn.folder), Store(tmp_path)), data)
+    assert (found.same_test_split, found.held_out, found.unreadable, found.warning) == (True, True, 2, None)
+    assert found.metrics == drawn.metrics()
+
+
+def test_of_a_test_split_that_has_suffered_the_rest_is_measured(drawn: Run, tmp_path: Path) -> None:
+    data, keys = own_data(drawn, tmp_path), drawn.splits().keys["test"]
+    (data / keys[0]).write_bytes(b"no image any more")
+    (data / keys[1]).unlink()
+    (data / keys[2]).rename(data / Path(keys[2]).parent / "renamed.png")
+    found = evaluate(open_subject(str(drawn.folder), Store(tmp_path)), data)
+    assert (found.same_test_split, found.held_out, found.metrics.split) == (False, True, "test")
+    assert found.metrics.images == len(keys) - 2 == 7
+    assert found.warning is not None
+    assert "these are the 7 images that are there and can be read" in found.warning
+
+
+def test_where_little_is_left_of_a_test_split_nothing_is_known(drawn: Run, tmp_path: Path) -> None:
+    """A few images of it among others do not make these the data of the training."""
+    data = own_data(drawn, tmp_path)
+    for key in drawn.splits().keys["test"][:5]:
+        (data / key).unlink()
+    found = evaluate(open_subject(str(drawn.folder), Store(tmp_path)), data)
+    assert (found.held_out, found.metrics.images) == (False, 55)
+    assert found.warning is not None
+    assert "name its folder" not in found.warning
+
+
+def test_a_version_does_not_know_single_images(drawn: Run, tmp_path: Path) -> None:
+    data = own_data(drawn, tmp_path)
+    (data / drawn.splits().keys["train"][0]).write_bytes(b"no image any more")
+    publish(drawn, Store(tmp_path), "shapes", who="tests")
+    found = evaluate(open_subject("shapes", Store(tmp_path)), data)
+    assert (found.held_out, found.metrics.images) == (False, 59)
+    assert found.warning is not None
+    assert "its run still knows the test split: name its folder" in found.warning
+
+
+def test_a_test_folder_with_a_broken_image_is_still_the_test_split(
+    finished: Run, drawings: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(drawings / "test", tmp_path / "test")
+    next((tmp_path / "test" / "disc").iterdir()).write_bytes(b"no image any more")
+    found = evaluate(open_subject(str(finished.folder), Store(tmp_path)), tmp_path)
+    assert (found.same_test_split, found.held_out, found.metrics.images, found.unreadable) == (False, True, 29, 1)
 
 
 def test_every_image_is_decoded_once_into_a_file_that_goes(

@@ -33,3 +33,5 @@ def evaluate(
         return
     show(metrics_table(measured.metrics))
     show(confusion_table(measured.metrics))
+    if measured.warning:
+        typer.echo(f"warning: {measured.warning}")

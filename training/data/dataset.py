@@ -152,20 +152,20 @@ def _tell_skipped(reasons: dict[str, str]) -> None:
 
 
 def _record(source: Source, splits: Splits, decoded: Decoded) -> SplitRecord:
-    samples, digests = source.samples, decoded.digests
+    samples = source.samples
+    digests = {
+        split: [digest for index in splits[split] if (digest := decoded.digests[index]) is not None] for split in SPLITS
+    }
     return SplitRecord(
         source=source.name,
         labels=source.labels,
         duplicates=splits.duplicates,
         unreadable=tuple(decoded.unreadable),
         fingerprints={
-            split: fingerprint(
-                [samples[index].label for index in splits[split]],
-                [digest for index in splits[split] if (digest := digests[index]) is not None],
-            )
-            for split in SPLITS
+            split: fingerprint([samples[index].label for index in splits[split]], digests[split]) for split in SPLITS
         },
         keys={split: tuple(samples[index].key for index in splits[split]) for split in SPLITS},
+        test_images=tuple(digest.hex() for digest in digests["test"]),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.manifest import Strict
+from models.manifest import Sha256, Strict
 from training.data.samples import SPLITS, Sample, Split
 from training.errors import InvalidData
 from training.seed import generator
@@ -31,7 +31,11 @@ class Splits:
 
 
 class SplitRecord(Strict):
-    """``splits.json``: the keys of every split, and the sha256 of their content, as the run saves them."""
+    """``splits.json``: the keys of every split, and the sha256 of their content, as the run saves them.
+
+    ``test_images`` has the sha256 of the pixels of each test image, so that they are known again among others; there
+    are none in a run of before these were kept.
+    """
 
     source: str
     labels: tuple[str, ...]
@@ -39,6 +43,7 @@ class SplitRecord(Strict):
     duplicates: dict[str, int]
     unreadable: tuple[str, ...]
     keys: dict[Split, tuple[str, ...]]
+    test_images: tuple[Sha256, ...] = ()
 
     def summary(self) -> dict[str, Any]:
         """For the manifest: what the data was, in counts and checksums."""

@@ -1,4 +1,5 @@
 import shutil
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ def test_pixels_are_what_the_service_would_see(tmp_path: Path, drawings: Path) -
     assert (data.count("train"), data.count("validation"), data.count("test")) == (108, 12, 30)
     assert data.targets.tolist() == [sample.label for sample in source.samples]
     assert data.record.keys["test"][0] == "test/across/1000.png"
+    assert data.record.test_images[0] == sha256(load_pixels(source.read(0), spec).tobytes()).hexdigest()
 
 
 def test_large_sets_are_kept_in_a_file(tmp_path: Path, drawings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
