@@ -12,7 +12,7 @@ from models.opening import sha256_of
 from models.refs import parse_ref
 from models.store import Store
 from training.data.download import Remote, fetch
-from training.errors import WeightsUnusable
+from training.errors import RunUnusable, WeightsUnusable
 from training.graph import open_graph
 from training.graph_layers import read_layers, read_normalisation
 from training.layers import Layer, layers_of
@@ -58,7 +58,7 @@ def published(name: str) -> Origin:
 def find_origin(name: str, store: Store | None) -> Origin:
     """What ``name`` means: a file of a ``state_dict``, the folder of a run, or the ref of a version in ``store``.
 
-    Raises WeightsUnusable when it is none of them, RunUnusable or BundleError when it cannot be used.
+    Raises WeightsUnusable when it is none of them or has no weights, BundleError when the version cannot be used.
     """
     path = Path(name)
     if path.is_file():
@@ -90,8 +90,11 @@ def _of_file(path: Path) -> Origin:
 
 def _of_run(folder: Path) -> Origin:
     run = Run(folder)
-    run.recipe()  # for the better error
-    checkpoint = load_checkpoint(run.best)
+    try:
+        run.recipe()  # for the better error
+        checkpoint = load_checkpoint(run.best)
+    except RunUnusable as error:
+        raise WeightsUnusable(f"transfer.weights: {error}. Put that right, or {_ELSE}") from error
     state: dict[str, Tensor] = checkpoint["network"]
     name = f"{folder.resolve().name}, epoch {checkpoint['epoch']}"
     return Origin(name, layers_of(state), (state["mean"].flatten(), state["std"].flatten()))

@@ -125,6 +125,11 @@ class Run:
         """Whether the folder holds a run, however far it came."""
         return self.recipe_file.exists()
 
+    @property
+    def has_learned(self) -> bool:
+        """Whether an epoch was finished."""
+        return any(path.exists() for path in (self.last, self.metrics_log, self.metrics_file))
+
     def begin(self, recipe: Recipe, info: RunInfo) -> None:
         """Make the folder and save what was asked for, and with what."""
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -241,7 +246,9 @@ def save_checkpoint(path: Path, content: Mapping[str, Any]) -> None:
 def load_checkpoint(path: Path) -> dict[str, Any]:
     """Read what save_checkpoint wrote, to the CPU; nothing in it is executed. Raises RunUnusable."""
     if not path.exists():
-        raise RunUnusable(f"{path.parent}: there is no {path.name}: no epoch of the run is finished")
+        gone = ", although epochs are finished: put it back, or begin anew with another --output"
+        why = gone if Run(path.parent).has_learned else ": no epoch of the run is finished"
+        raise RunUnusable(f"{path.parent}: there is no {path.name}{why}")
     import torch
 
     try:

@@ -43,8 +43,8 @@ def load_weights(
     passes everything on. That is exact as long as it does not learn; for when it does, its statistics are taken from
     ``images`` of the training split, float ``[N, channels, height, width]`` in 0..1.
 
-    Raises WeightsUnusable when nothing fits, InvalidRecipe when there is nothing published for the architecture, and
-    what the source raises: DownloadFailed, RunUnusable or BundleError.
+    Raises WeightsUnusable when there are none or nothing fits, InvalidRecipe when there is nothing published for the
+    architecture, and what the source raises: DownloadFailed or BundleError.
     """
     if transfer.weights is None:
         return Taken((), "random weights")

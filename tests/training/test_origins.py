@@ -1,5 +1,6 @@
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from tests.training.report.support import START
 from tests.training.support import tiny_recipe
 from training import origins
 from training.data.download import Remote
-from training.errors import DownloadFailed, RunUnusable, WeightsUnusable
+from training.errors import DownloadFailed, WeightsUnusable
 from training.origins import IMAGENET, PUBLISHED, find_origin, published
 from training.release import Contents, publish
 from training.run import Run, RunInfo
@@ -129,12 +130,21 @@ def test_a_run_gives_the_weights_and_the_normalisation_of_its_best_epoch(finishe
 
 
 def test_a_folder_without_a_run_or_without_an_epoch_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RunUnusable, match="there is no run"):
+    with pytest.raises(
+        WeightsUnusable, match=r"^transfer\.weights: .*: there is no run\. Put that right, or start from"
+    ):
         find_origin(str(tmp_path), None)
     info = RunInfo(recipe_name="x", data_path=None, starts=(START,))
     Run(tmp_path / "run").begin(tiny_recipe(tmp_path), info)
-    with pytest.raises(RunUnusable, match="no epoch of the run is finished"):
+    with pytest.raises(WeightsUnusable, match="no epoch of the run is finished"):
         find_origin(str(tmp_path / "run"), None)
+
+
+def test_a_run_without_its_best_weights_says_what_to_do(finished: Run, tmp_path: Path) -> None:
+    run = Run(shutil.copytree(finished.folder, tmp_path / "run"))
+    run.best.unlink()
+    with pytest.raises(WeightsUnusable, match=r"no best\.pt, although .*: put it back, .* start from another network"):
+        find_origin(str(run.folder), None)
 
 
 def test_a_version_is_proved_and_its_best_precision_taken(finished: Run, tmp_path: Path) -> None:

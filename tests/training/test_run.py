@@ -81,8 +81,11 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
         run.recipe()
     with pytest.raises(RunUnusable, match=r"no metrics\.json: the run is not finished"):
         run.metrics()
-    with pytest.raises(RunUnusable, match="no epoch of the run is finished"):
+    with pytest.raises(RunUnusable, match=r"no last\.pt: no epoch of the run is finished"):
         load_checkpoint(run.last)
+    save_checkpoint(run.last, {})
+    with pytest.raises(RunUnusable, match=r"no best\.pt, although epochs are finished: put it back, or begin anew"):
+        load_checkpoint(run.best)
 
 
 def test_checkpoints_come_back_and_hold_no_code(tmp_path: Path) -> None:
