@@ -90,10 +90,10 @@ def tolerance_of(session: Session, precision: Precision, golden: Golden, pixels:
 def record(session: Session, spec: InputSpec, images: Sequence[GoldenImage], tolerance: float = TOLERANCE) -> Golden:
     """Run ``images`` one by one and note what comes back.
 
-    Raises ImageError for one that cannot be used, GoldenMismatch when what comes back are no probabilities,
+    Raises ImageError naming one that cannot be used, GoldenMismatch when what comes back are no probabilities,
     InvalidManifest when the names are no file names, or there are no images.
     """
-    answers = [_run(session, load_pixels(image.data, spec)[None]) for image in images]
+    answers = [_run(session, _pixels(image, spec)[None]) for image in images]
     for image, answer in zip(images, answers, strict=True):
         # Said so that not-a-number fails as well.
         if not (len(answer) == 1 and answer.min() >= 0 and abs(answer.sum() - 1) <= _SUM_TOLERANCE):
@@ -106,6 +106,13 @@ def record(session: Session, spec: InputSpec, images: Sequence[GoldenImage], tol
         return Golden(tolerance=tolerance, images=tuple(entries))
     except ValidationError as error:
         raise InvalidManifest(f"golden images: {first_problem(error)}") from error
+
+
+def _pixels(image: GoldenImage, spec: InputSpec) -> Pixels:
+    try:
+        return load_pixels(image.data, spec)
+    except ImageError as error:
+        raise type(error)(f"the golden image {image.name}: {error}") from error
 
 
 def read(bundle: Path) -> Golden:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from models.decode import sniff
-from models.golden import GoldenImage
+from models.decode import Limits, sniff
+from models.golden import MAX_IMAGES, GoldenImage
 from models.postprocess import Probabilities
 from training.data.dataset import Dataset
 from training.errors import InvalidData
@@ -57,13 +57,19 @@ def write_golden(folder: Path, images: list[GoldenImage]) -> None:
 def read_golden(folder: Path) -> list[GoldenImage]:
     """All images of a folder, by name, with what SOURCES.toml says of each; raises InvalidData.
 
-    Other TOML and Markdown files beside them do not count.
+    Other TOML and Markdown files beside them do not count. Each file is read once, and none that is too large.
     """
     if not folder.is_dir():
         raise InvalidData(f"{folder} is not a folder of golden images")
     sources = _sources(folder / SOURCES)
     files = [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
     files = [path for path in files if path.suffix.lower() not in {".toml", ".md"}]
+    _refuse_unfit(folder, files, sources)
+    return [GoldenImage(path.name, path.read_bytes(), sources.get(path.name, _UNSTATED)) for path in files]
+
+
+def _refuse_unfit(folder: Path, files: list[Path], sources: dict[str, str]) -> None:
+    """Before any file is read; whether it is an image is found out when it is published."""
     odd = [path.name for path in files if not _NAME.fullmatch(path.name)]
     if odd:
         raise InvalidData(f"{folder}: rename {odd[0]!r}: use letters, digits, '.', '_' and '-' only")
@@ -72,7 +78,12 @@ def read_golden(folder: Path) -> list[GoldenImage]:
         raise InvalidData(f"{folder}/{SOURCES} names {missing[0]}, which is not there")
     if not files:
         raise InvalidData(f"{folder} has no images")
-    return [GoldenImage(path.name, path.read_bytes(), sources.get(path.name, _UNSTATED)) for path in files]
+    if len(files) > MAX_IMAGES:
+        raise InvalidData(f"{folder} has {len(files):,} files; at most {MAX_IMAGES:,} golden images can be published")
+    most = Limits().max_bytes
+    large = [path for path in files if path.stat().st_size > most]
+    if large:
+        raise InvalidData(f"{large[0]} has {large[0].stat().st_size:,} bytes; at most {most:,} are accepted")
 
 
 def _toml_string(text: str) -> str:
@@ -84,7 +95,11 @@ def _sources(path: Path) -> dict[str, str]:
     if not path.exists():
         return {}
     try:
-        images = tomllib.loads(path.read_text(encoding="utf-8"))["images"]
-        return {str(name): str(source) for name, source in images.items()}
+        images: dict[str, object] = tomllib.loads(path.read_text(encoding="utf-8"))["images"]
+        sources = {name: source for name, source in images.items() if isinstance(source, str)}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, AttributeError) as error:
         raise InvalidData(f"{path} is no TOML with a table [images]: {error}") from error
+    odd = sorted(images.keys() - sources.keys())
+    if odd:  # without quotes TOML reads cat.png as a table cat with a key png
+        raise InvalidData(f'{path} gives no text for {odd[0]!r}: write "cat.png" = "origin, licence", both in quotes')
+    return sources

@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 
 from models import golden
-from models.errors import GoldenMismatch, ImageError, InvalidManifest
+from models.errors import (
+    GoldenMismatch,
+    ImageError,
+    ImageTooLarge,
+    InvalidManifest,
+    UndecodableImage,
+    UnsupportedFormat,
+)
 from models.golden import GoldenImage
 from models.manifest import InputSpec
 from models.runtime import Session
@@ -50,6 +57,13 @@ def test_what_was_recorded_comes_back(bundle: Path) -> None:
     assert [entry.file for entry in recorded.images] == ["0.png", "1.png", "2.png"]
     assert [entry.source for entry in recorded.images] == ["made by the tests"] * 3
     assert recorded.images[0].probabilities[0] > 0.99
+
+
+def test_an_image_that_cannot_be_recorded_is_named() -> None:
+    broken = encode(solid("red"), "PNG")[:40]
+    for data, kind in ((broken, UndecodableImage), (b"text", UnsupportedFormat), (b"x" * 10_000_001, ImageTooLarge)):
+        with pytest.raises(kind, match=r"^the golden image bad\.png: the "):
+            golden.record(SESSION, SPEC, [*golden_images(), GoldenImage("bad.png", data, "made")])
 
 
 def test_another_picture_is_noticed(bundle: Path) -> None:

@@ -53,6 +53,8 @@ def test_without_sources_nothing_is_claimed(tmp_path: Path) -> None:
         ("[pictures]\n", "a table"),
         ("= =", "a table"),
         ("images = 3", "a table"),
+        ("[images]\n'a.png' = 3\n", r"gives no text for 'a\.png'"),
+        ("[images]\na.png = 'CC0'\n", "gives no text for 'a': .* both in quotes"),
     ],
 )
 def test_sources_that_say_nothing_true_are_refused(tmp_path: Path, sources: str, reason: str) -> None:
@@ -65,6 +67,19 @@ def test_sources_that_say_nothing_true_are_refused(tmp_path: Path, sources: str,
 def test_a_name_that_no_bundle_takes_is_refused(tmp_path: Path) -> None:
     (tmp_path / "my cat.png").write_bytes(b"1")
     with pytest.raises(InvalidData, match=r"rename 'my cat\.png'"):
+        read_golden(tmp_path)
+
+
+def test_what_is_too_large_is_named(tmp_path: Path) -> None:
+    (tmp_path / "large.png").write_bytes(bytes(10_000_001))
+    with pytest.raises(InvalidData, match=r"large\.png has 10,000,001 bytes; at most 10,000,000 are accepted"):
+        read_golden(tmp_path)
+
+
+def test_more_images_than_a_bundle_takes_are_refused(tmp_path: Path) -> None:
+    for number in range(1001):
+        (tmp_path / f"{number}.png").touch()
+    with pytest.raises(InvalidData, match="has 1,001 files; at most 1,000 golden images"):
         read_golden(tmp_path)
 
 

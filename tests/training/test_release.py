@@ -74,7 +74,7 @@ def test_a_golden_file_that_is_no_image_publishes_nothing(finished: Run, tmp_pat
     golden = tmp_path / "golden"
     golden.mkdir()
     (golden / "notes.txt").write_text("not an image")
-    with pytest.raises(ImageError):
+    with pytest.raises(ImageError, match=r"the golden image notes\.txt: the content is not a JPEG"):
         publish(finished, Store(tmp_path / "store"), "shapes", Contents(golden), who="tests")
     assert Store(tmp_path / "store").names() == []
 
