@@ -36,7 +36,7 @@ class Facts(Strict):
     data_path: str | None
     fingerprint: str | None
     seed: int
-    parameters: int | None
+    parameters: int
     hardware: str
     git_commit: str | None
     epochs: int

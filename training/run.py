@@ -72,12 +72,12 @@ def best_epoch(history: Sequence[EpochMetrics]) -> EpochMetrics | None:
 class RunInfo(Strict):
     """``run.json``: what the run is made from, and what with at each of its starts, of which there is at least one.
 
-    ``parameters`` is how many its network has, once the data has said how many classes there are.
+    ``parameters`` is how many its network has.
     """
 
     recipe_name: str
     data_path: str | None
-    parameters: int | None = None
+    parameters: int
     starts: tuple[Start, ...] = Field(min_length=1)
 
     @property
@@ -109,6 +109,7 @@ class Run:
         self.metrics_file = folder / "metrics.json"
         self.variants_file = folder / "variants.json"
         self.report_file = folder / "report.html"
+        self.mlflow_file = folder / "mlflow-run-id"
         self.golden = folder / "golden"
         self.cache = folder / "cache"
 
@@ -131,8 +132,10 @@ class Run:
         return any(path.exists() for path in (self.last, self.metrics_log, self.metrics_file))
 
     def begin(self, recipe: Recipe, info: RunInfo) -> None:
-        """Make the folder and save what was asked for, and with what."""
+        """Make the folder and save what was asked for, and with what; a run there that has not learned is forgotten."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        for path in (self.recipe_file, self.splits_file, self.check_file, self.mlflow_file):
+            path.unlink(missing_ok=True)
         self.note(info)
         write_text(self.recipe_file, recipe.model_dump_json(indent=2) + "\n")  # last: its presence makes it a run
 

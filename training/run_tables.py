@@ -25,7 +25,7 @@ def runs_table(runs: Sequence[Listed]) -> Table:
             escape(facts.run if facts.recipe == facts.run else f"{facts.run}\n{facts.recipe}"),
             f"{entry.state}\n{facts.began:%Y-%m-%d %H:%M}",
             f"{facts.epochs}/{facts.planned_epochs}\n{timedelta(seconds=round(facts.seconds))}",
-            "" if facts.parameters is None else f"{facts.parameters:,}",
+            f"{facts.parameters:,}",
             "\n".join(_test(facts)),
             "\n".join(_errors(facts)),
         )
@@ -45,7 +45,7 @@ def run_table(entry: Listed, records: Iterable[Record]) -> Table:
         "data": " ".join(filter(None, (facts.data, facts.data_path))),
         "fingerprint of the data": facts.fingerprint or "",
         "seed": str(facts.seed),
-        "parameters": "" if facts.parameters is None else f"{facts.parameters:,}",
+        "parameters": f"{facts.parameters:,}",
         "epochs": f"{facts.epochs} of {facts.planned_epochs}{best}",
         "seconds": f"{facts.seconds:,.1f}",
         "validation accuracy": accuracy,

@@ -47,7 +47,7 @@ class MLflow:
 
     def __init__(self, run: Run) -> None:
         self._client = connect()
-        self._id_file = run.folder / "mlflow-run-id"
+        self._id_file = run.mlflow_file
         self._finished = False
         if self._id_file.exists():
             self._id = self._id_file.read_text(encoding="utf-8").strip()

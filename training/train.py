@@ -48,8 +48,9 @@ class Request:
 def train(request: Request) -> Run:
     """Train as asked and return the run, finished; of several processes the first finishes it.
 
-    Raises RunExists when the output holds a run and ``resume`` is not set, RunUnusable when it is set and the run
-    was made by another recipe or other data, RunBusy when another process trains there, and what the steps raise.
+    Raises RunExists when the output holds a run that has learned and ``resume`` is not set, RunUnusable when it is set
+    and the run was made by another recipe or other data, RunBusy when another process trains there, and what the steps
+    raise.
     """
     run = Run(request.output)
     if is_first():
@@ -73,17 +74,17 @@ def train(request: Request) -> Run:
 
 def _train(request: Request, run: Run) -> None:
     if not run.last.exists():
-        check_weights(request.recipe, request.store)  # told at once, not after all images are read
+        check_weights(request.recipe, request.store)
     source = _open(request, run)
-    # Only now: a mistake in --data leaves nothing behind.
+    parameters = count_parameters(request.recipe, len(source.labels))
+    # Only now: a mistake in --set or --data is told at once, and leaves nothing behind.
     if request.resume and run.exists:
         go_on(run)
     else:
-        run.begin(request.recipe, _info(request))
+        run.begin(request.recipe, _info(request, parameters))
     with recorded(run, request.changes):
         data = _read(source, request, run)
         _keep_splits(run, data)
-        run.note(run.info().model_copy(update={"parameters": count_parameters(request.recipe, len(data.labels))}))
         counts = ", ".join(f"{data.count(split):,} {split}" for split in SPLITS)
         say(f"{data.record.source}: {len(data.labels)} classes; images: {counts}")
         _keep_check(request.recipe, data, run)
@@ -105,27 +106,28 @@ def _read(source: Source, request: Request, run: Run) -> Dataset:
 
 
 def _take_up(request: Request, run: Run) -> None:
-    """Make sure that the run may begin or go on; one that did not come to an end of reading may begin anew."""
+    """Make sure that the run may begin or go on; one that has not learned has nothing to lose, and may begin anew."""
     if request.data_path is not None and run.folder.resolve().is_relative_to(request.data_path.resolve()):
         raise RunUnusable(
             f"{run.folder} is inside of {request.data_path}, as a class would be: choose another --output"
         )
-    if not run.exists:
-        if request.resume:
-            say(f"{run.folder} holds no run to go on with: one begins")
-        return
     if not request.resume:
-        if run.splits_file.exists():
+        if run.has_learned:
             raise RunExists(f"{run.folder} holds a run already: go on with --resume, or choose another --output")
-        return
-    if run.recipe() != request.recipe:
-        raise RunUnusable(f"{run.folder} was made by another recipe; resume it with the same one and the same --set")
+    elif not (run.exists or run.has_learned):
+        say(f"{run.folder} holds no run to go on with: one begins")
+    elif run.recipe() != request.recipe:
+        anew = "" if run.has_learned else ", or begin anew without --resume"
+        raise RunUnusable(
+            f"{run.folder} was made by another recipe: resume it with the same one and the same --set{anew}"
+        )
 
 
-def _info(request: Request) -> RunInfo:
+def _info(request: Request, parameters: int) -> RunInfo:
     return RunInfo(
         recipe_name=request.name,
         data_path=None if request.data_path is None else str(request.data_path.resolve()),
+        parameters=parameters,
         starts=(this_start(request.recipe.fit),),
     )
 

@@ -49,20 +49,27 @@ def load_weights(
     if transfer.weights is None:
         return Taken((), "random weights")
     origin = _find(network, transfer.weights, store)
-    filled, folded = _take(network, origin)
+    fitting, rest = _match(network, origin)
+    if rest:
+        say(rest)
+    for place, layer in fitting:
+        place.fill(layer)
     if origin.normalisation is not None:
         for own, other in zip((network.mean, network.std), origin.normalisation, strict=True):
             # Of one channel: the mean of red, green and blue.
             own.copy_(other.view(1, -1, 1, 1) if len(other) == own.shape[1] else other.mean())
+    folded = [place.norm for place, layer in fitting if place.norm is not None and layer.norm is None]
     if folded and images is not None:
         settle(network, folded, images[:: math.ceil(len(images) / _SETTLING_IMAGES)])
-    return Taken(tuple(name for place in filled for name in place.learning()), origin.name)
+    return Taken(tuple(name for place, _ in fitting for name in place.learning()), origin.name)
 
 
 def check_weights(recipe: Recipe, store: Store | None) -> None:
-    """Raise what load_weights would where the source that a recipe names is not there, before any work is done."""
+    """Raise what load_weights would, before any work is done."""
     if recipe.transfer.weights is not None:
-        _find(build_network(recipe, classes=2), recipe.transfer.weights, store)
+        with torch.device("meta"):
+            network = build_network(recipe, classes=2)
+        _match(network, _find(network, recipe.transfer.weights, store))
 
 
 def settle(network: Network, norms: Sequence[nn.BatchNorm2d], images: Tensor) -> None:
@@ -112,28 +119,25 @@ def _find(network: Network, name: str, store: Store | None) -> Origin:
     return published("vgg16_bn" if normed else "vgg16")
 
 
-def _take(network: Network, origin: Origin) -> tuple[list[Place], list[nn.BatchNorm2d]]:
-    """Fill the layers that fit; returns them, and their batch norms that the source has folded."""
+def _match(network: Network, origin: Origin) -> tuple[list[tuple[Place, Layer]], str]:
+    """The layers that fit, each with the place that it fits, and what is to be said of the rest, if there is one."""
     *wanted, head = places(network)
-    filled: list[Place] = []
-    folded: list[nn.BatchNorm2d] = []
+    fitting: list[tuple[Place, Layer]] = []
     reason = None
     for place, layer in zip(wanted, origin.layers, strict=False):
-        fitting = _as_grey(layer) if not filled and _is_grey(place, layer) else layer
-        reason = place.misfit(fitting)
+        taken = _as_grey(layer) if not fitting and _is_grey(place, layer) else layer
+        reason = place.misfit(taken)
         if reason is not None:
             break
-        place.fill(fitting)
-        filled.append(place)
-        if place.norm is not None and layer.norm is None:
-            folded.append(place.norm)
-    if not filled:
+        fitting.append((place, taken))
+    if not fitting:
         first = wanted[0].name if wanted else head.name
         raise WeightsUnusable(f"nothing of {origin.name} fits: {first}: {reason or 'there is no layer but the head'}")
-    if len(filled) < len(wanted):
-        new = wanted[len(filled)].name
-        say(f"{len(filled)} of {len(wanted)} layers fit; {new} begins anew: {reason or 'the source has no more'}")
-    return filled, folded
+    if len(fitting) == len(wanted):
+        return fitting, ""
+    new = wanted[len(fitting)].name
+    why = reason or "the source has no more"
+    return fitting, f"{len(fitting)} of {len(wanted)} layers fit; {new} begins anew: {why}"
 
 
 def _is_grey(place: Place, layer: Layer) -> bool:

@@ -134,7 +134,7 @@ def test_a_folder_without_a_run_or_without_an_epoch_is_refused(tmp_path: Path) -
         WeightsUnusable, match=r"^transfer\.weights: .*: there is no run\. Put that right, or start from"
     ):
         find_origin(str(tmp_path), None)
-    info = RunInfo(recipe_name="x", data_path=None, starts=(START,))
+    info = RunInfo(recipe_name="x", data_path=None, parameters=9, starts=(START,))
     Run(tmp_path / "run").begin(tiny_recipe(tmp_path), info)
     with pytest.raises(WeightsUnusable, match="no epoch of the run is finished"):
         find_origin(str(tmp_path / "run"), None)

@@ -18,7 +18,7 @@ from training.run import (
     write_lines,
 )
 
-INFO = RunInfo(recipe_name="tiny", data_path=None, starts=(START,))
+INFO = RunInfo(recipe_name="tiny", data_path=None, parameters=9, starts=(START,))
 
 
 def row(epoch: int, loss: float = 1.0) -> EpochMetrics:
@@ -68,6 +68,18 @@ def test_a_run_keeps_its_recipe(tmp_path: Path) -> None:
     assert run.exists
     assert run.recipe() == recipe
     assert run.info() == INFO
+
+
+def test_nothing_of_a_run_that_has_not_learned_holds_for_the_next(tmp_path: Path) -> None:
+    run, recipe = Run(tmp_path), tiny_recipe(tmp_path)
+    run.begin(recipe, INFO)
+    for path in (run.splits_file, run.check_file, run.mlflow_file):
+        path.write_text("of the first")
+    run.begin(recipe, INFO)
+    assert {path.name for path in tmp_path.iterdir()} == {"recipe.json", "run.json", "tiny.toml"}
+    assert not run.has_learned
+    write_lines(run.metrics_log, [row(1)])
+    assert run.has_learned
 
 
 def test_all_that_trained_a_run_is_named_once() -> None:

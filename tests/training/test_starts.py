@@ -19,7 +19,7 @@ BEFORE = START.model_copy(
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     run, recipe = Run(tmp_path), tiny_recipe(tmp_path)
-    run.begin(recipe, RunInfo(recipe_name="tiny", data_path=None, starts=(this_start(recipe.fit),)))
+    run.begin(recipe, RunInfo(recipe_name="tiny", data_path=None, parameters=9, starts=(this_start(recipe.fit),)))
     return run
 
 

@@ -15,7 +15,7 @@ from models.errors import WhatsitError
 from models.store import Store
 from tests.training.support import tiny_recipe, write_classes
 from training.data import dataset
-from training.errors import InvalidData, RunBusy, RunExists, RunUnusable
+from training.errors import Diverged, InvalidData, RunBusy, RunExists, RunUnusable
 from training.fit import fit
 from training.lock import sole
 from training.recording import list_runs
@@ -85,6 +85,43 @@ def test_a_run_that_fails_in_reading_leaves_a_record_and_is_not_in_the_way(tmp_p
     train(Request("tiny", recipe, data, run.folder))
     assert [(entry.state, entry.facts.epochs) for entry in list_runs(tmp_path)] == [("gone", 0), ("finished", 1)]
     assert len(run.info().starts) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("input.height=3", "an input of 3 x 16 is too small"),
+        ("transfer.weights={finished}", "nothing of run, epoch . fits"),
+    ],
+)
+def test_a_mistake_in_the_recipe_leaves_nothing_in_the_way(
+    change: str, told: str, finished: Run, drawings: Path, tmp_path: Path
+) -> None:
+    smaller = "architecture.stem.kernel=1"
+    recipe = tiny_recipe(tmp_path, "augment={}", smaller, change.format(finished=finished.folder))
+    with pytest.raises(WhatsitError, match=told):
+        train(Request("tiny", recipe, drawings, tmp_path / "run"))
+    assert list(tmp_path.iterdir()) == [tmp_path / "tiny.toml"]
+
+
+def test_what_fails_before_an_epoch_is_done_may_begin_anew(tmp_path: Path) -> None:
+    data, run = write_classes(tmp_path / "data", 12), Run(tmp_path / "run")
+    recipe = tiny_recipe(tmp_path, "fit.epochs=1")
+    too_fast = tiny_recipe(tmp_path, "fit.epochs=1", "optimizer.learning_rate=1e30", "schedule.name=constant")
+    with pytest.raises(Diverged):
+        train(Request("tiny", too_fast, data, run.folder))
+    with pytest.raises(RunUnusable, match="the same --set, or begin anew without --resume"):
+        train(Request("tiny", recipe, data, run.folder, resume=True))
+    write_classes(data, 1, first=90)  # these were not there
+    train(Request("tiny", recipe, data, run.folder))
+    check = run.check()
+    assert check is not None
+    assert (check.images, run.recipe(), len(run.info().starts)) == (39, recipe, 1)
+    assert sum(map(len, run.splits().keys.values())) == 39
+    assert [(entry.state, entry.facts.epochs) for entry in list_runs(tmp_path)] == [("gone", 0), ("finished", 1)]
+    run.metrics_file.unlink()
+    with pytest.raises(RunUnusable, match=r"the same --set$"):
+        train(Request("tiny", too_fast, data, run.folder, resume=True))
 
 
 def test_a_run_inside_of_its_data_is_refused_and_leaves_nothing(finished: Run, drawings: Path) -> None:
