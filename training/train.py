@@ -1,11 +1,13 @@
 """A whole training run: recipe, data, fit, and everything that a version needs besides a name."""
 
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from models.store import Store
 from training.config import Recipe
+from training.data.changes import visible_changes
 from training.data.check.inspect import check_dataset, tell
 from training.data.contact_sheet import contact_sheet
 from training.data.dataset import Dataset, load_dataset
@@ -56,9 +58,8 @@ def train(request: Request) -> Run:
     if is_first():
         _take_up(request, run)
     if run.metrics_file.exists():
-        say(f"{run.folder} is finished already")
-        if is_first() and not run.report_file.exists():  # a kill came between them
-            write_report(run)
+        if is_first():
+            _leave(request, run)
         return run
     if not is_first():
         fit(request.recipe, _read(_open(request, run), request, run), run, store=request.store)
@@ -123,6 +124,15 @@ def _take_up(request: Request, run: Run) -> None:
         )
 
 
+def _leave(request: Request, run: Run) -> None:
+    """Say that the run is finished, but not to one who gives it other data than it had."""
+    if request.data_path is not None:
+        _refuse(visible_changes(run.splits(), _open(request, run), request.recipe.input), run)
+    say(f"{run.folder} is finished already")
+    if not run.report_file.exists():  # a kill came between them
+        write_report(run)
+
+
 def _info(request: Request, parameters: int) -> RunInfo:
     return RunInfo(
         recipe_name=request.name,
@@ -152,8 +162,14 @@ def _keep_splits(run: Run, data: Dataset) -> None:
     """Save the splits, or make sure that they are those which the run began with."""
     if not run.splits_file.exists():
         write_model(run.splits_file, data.record)
-    elif changes := list(run.splits().changes(data.record)):
+    else:
+        _refuse(run.splits().changes(data.record), run)
+
+
+def _refuse(changes: Iterable[str], run: Run) -> None:
+    """Raise RunUnusable where there are any."""
+    if told := "; ".join(changes):
         raise RunUnusable(
-            f"{run.folder}: the data has changed since the run began: {'; '.join(changes)}; give what it began with, "
-            "or begin anew with another --output"
+            f"{run.folder}: the data has changed since the run began: {told}; give what it began with, or begin anew "
+            "with another --output"
         )

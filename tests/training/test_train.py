@@ -151,6 +151,21 @@ def test_resuming_a_finished_run_changes_nothing(
     assert {path: path.stat().st_mtime_ns for path in finished.folder.rglob("*")} == before
 
 
+def test_a_finished_run_is_not_left_as_if_it_had_learned_other_data(
+    finished: Run, drawings: Path, tmp_path: Path
+) -> None:
+    def resume(data: Path) -> None:
+        train(Request("tiny", finished.recipe(), data, finished.folder, resume=True))
+
+    with pytest.raises(InvalidData, match="nowhere is not a folder"):
+        resume(tmp_path / "nowhere")
+    moved = shutil.copytree(drawings, tmp_path / "moved")
+    resume(moved)  # it is the same wherever it lies
+    (moved / "train" / "disc" / "003.png").rename(moved / "train" / "disc" / "new.png")
+    with pytest.raises(RunUnusable, match="the data has changed since the run began: 1 images are gone and 1 are new"):
+        resume(moved)
+
+
 def test_another_recipe_cannot_take_up_a_run(finished: Run, drawings: Path, tmp_path: Path) -> None:
     other = tiny_recipe(tmp_path, "seed=99")
     with pytest.raises(RunUnusable, match="made by another recipe"):
