@@ -1,7 +1,10 @@
 """A data set ready for training: every image as the service would see it, and which split it is in."""
 
+import errno
 import hashlib
+import math
 import os
+import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -170,7 +173,12 @@ def _record(source: Source, splits: Splits, decoded: Decoded) -> SplitRecord:
 
 
 def _allocate(shape: tuple[int, ...], cache: Path | None) -> Pixels:
-    if cache is None or np.prod(shape, dtype=np.int64) <= _IN_MEMORY_BYTES:
+    size = math.prod(shape)
+    if cache is None or size <= _IN_MEMORY_BYTES:
         return np.zeros(shape, np.uint8)
     cache.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(cache).free
+    if size > free:  # a mapped file is written to when it is paged out, and a full disk ends the process without a word
+        told = f"the pixels of all images take {size / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free"
+        raise OSError(errno.ENOSPC, told, str(cache))
     return np.lib.format.open_memmap(cache / "pixels.npy", "w+", np.uint8, shape)

@@ -1,6 +1,7 @@
 import shutil
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -35,6 +36,16 @@ def test_large_sets_are_kept_in_a_file(tmp_path: Path, drawings: Path, monkeypat
     assert isinstance(on_disk.pixels, np.memmap)
     assert (on_disk.pixels == in_memory.pixels).all()
     assert on_disk.record == in_memory.record
+
+
+def test_a_disk_too_small_for_a_large_set_is_told_before_it_is_filled(
+    tmp_path: Path, drawings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dataset, "_IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=100_000))
+    with pytest.raises(OSError, match=rf"take 0\.1 GB, and 0\.0 GB are free: '{tmp_path}'"):
+        load_dataset(FolderSource(drawings), tiny_recipe(tmp_path, "input.height=500", "input.width=500"), tmp_path)
+    assert not list(tmp_path.glob("*.npy"))
 
 
 def test_unreadable_files_are_named_counted_and_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
