@@ -13,7 +13,8 @@ WhatsitError
 │   │   ├── VersionNotFound
 │   │   ├── AliasNotFound
 │   │   └── DocumentNotFound
-│   └── Conflict               somebody else changed it first, or it exists already
+│   ├── Conflict               somebody else changed it first, or it exists already
+│   └── PromotionRefused       the version is not what clients of the alias rely on
 ├── BundleError                a version that must not be published or served
 │   ├── InvalidManifest
 │   ├── ChecksumMismatch       a file is missing, added or changed
@@ -81,6 +82,10 @@ class DocumentNotFound(NotFound):
 
 class Conflict(RegistryError):
     """Somebody else changed it first, or it exists already."""
+
+
+class PromotionRefused(RegistryError):
+    """The version is not what clients of the alias rely on."""
 
 
 class BundleError(WhatsitError):

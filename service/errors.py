@@ -104,6 +104,7 @@ _TABLE: tuple[tuple[type[Exception], int, str, str], ...] = (
     (domain.InvalidRef, 400, "invalid-ref", "Not a model ref"),
     (domain.NotFound, 404, "not-found", "No such model, version or alias"),
     (domain.Conflict, 409, "conflict", "Conflict"),
+    (domain.PromotionRefused, 409, "promotion-refused", "The alias must not move there"),
     (domain.UnsupportedFormat, 415, "unsupported-format", "Not an accepted image format"),
     (domain.ImageTooLarge, 413, "image-too-large", "Image too large"),
     (domain.UndecodableImage, 422, "undecodable-image", "Image cannot be decoded"),

@@ -4,13 +4,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.aliases import move_alias
 from models.documents import REPORT
 from models.layout import graph_file
 from models.manifest import Manifest, Precision, Provenance
+from models.promotion import check_promotion, promote
 from models.publish import GraphFile, Release
 from models.publish import publish as publish_release
-from models.refs import check_alias
 from models.store import Store
 from training.card import model_card
 from training.golden import read_golden
@@ -34,20 +33,29 @@ class Contents:
 
 
 def publish(
-    run: Run, store: Store, name: str, contents: Contents = Contents(), *, alias: str | None = None, who: str
+    run: Run,
+    store: Store,
+    name: str,
+    contents: Contents = Contents(),
+    *,
+    alias: str | None = None,
+    new_labels: bool = False,
+    who: str,
 ) -> Manifest:
     """Publish ``run`` as the next version of ``name`` and let ``alias``, if any, name it.
 
     Raises RunUnusable when the run is not finished, VariantFailed for a graph that is not to be published, InvalidData
-    for a folder of golden images that cannot be used, and what publishing raises when the bundle does not prove itself.
+    for a folder of golden images that cannot be used, what publishing raises when the bundle does not prove itself, and
+    what promotion raises: PromotionRefused for other labels than ``alias`` answers with now, unless ``new_labels``.
     """
-    if alias is not None:
-        check_alias(alias)  # before anything is published
     run.recipe()  # before run.json, for the better error
     why = f"trained by the recipe {run.info().recipe_name}"
-    manifest = publish_release(store, name, make_release(run, name, contents), who=who, why=why)
-    if alias is not None:
-        move_alias(store, name, alias, manifest.version, who=who, why=why)
+    release = make_release(run, name, contents)
+    if alias is None:
+        return publish_release(store, name, release, who=who, why=why)
+    check_promotion(store, name, alias, release, new_labels=new_labels)  # before anything is published
+    manifest = publish_release(store, name, release, who=who, why=why)
+    promote(store, manifest, alias, who=who, why=why, new_labels=new_labels)
     return manifest
 
 

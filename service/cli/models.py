@@ -7,12 +7,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from models.aliases import move_alias, rollback
+from models.aliases import rollback
 from models.audit import who
 from models.documents import REPORT
 from models.errors import InvalidManifest, WhatsitError
 from models.manifest import Graph, Manifest, Precision
 from models.opening import prove_version
+from models.promotion import promote
 from models.refs import Ref, parse_ref
 from models.store import Store
 from service.cli.options import JsonOption, StoreOption, WhyOption, open_store, print_json
@@ -21,6 +22,7 @@ app = typer.Typer(help="Look at a store and change what its aliases name.", no_a
 
 _Ref = Annotated[str, typer.Argument(help="name, name@version or name@alias")]
 _Expect = Annotated[int | None, typer.Option(help="Move only if the alias names this version now.")]
+_NewLabels = Annotated[bool, typer.Option("--new-labels", help="Move even if the labels or their order change.")]
 
 
 @app.command("list")
@@ -97,23 +99,34 @@ def verify(
         raise typer.Exit(1)
 
 
-@app.command()
-def promote(
+@app.command("promote")
+def promote_(
     ref: _Ref,
     alias: Annotated[str, typer.Argument(help="The alias to move, such as production.")],
     store: StoreOption = None,
     expect: _Expect = None,
+    new_labels: _NewLabels = False,
     why: WhyOption = "",
 ) -> None:
     """Let an alias name a version, after proving that version.
+
+    Refused where its labels are not those of the version that the alias names now, in the same order: clients would
+    meet others than they know.
 
     Example: whatsit models promote cifar10@4 production --expect 3 --why "better on dogs"
     """
     place = open_store(store)
     resolved = place.resolve(parse_ref(ref))
     prove_version(place, resolved.name, resolved.version)
-    by = {"who": who(), "why": why}
-    before = move_alias(place, resolved.name, alias, resolved.version, **by, expect="any" if expect is None else expect)
+    before = promote(
+        place,
+        place.manifest(resolved.name, resolved.version),
+        alias,
+        who=who(),
+        why=why,
+        expect="any" if expect is None else expect,
+        new_labels=new_labels,
+    )
     typer.echo(f"{resolved.name}@{alias}: version {resolved.version} (was {before or 'no version'})")
 
 

@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from models.aliases import move_alias
 from models.audit import entries
+from models.errors import PromotionRefused
 from models.manifest import PRECISIONS
+from models.store import Store
+from tests.support.bundles import publish_tiny
 from tests.training.test_cli import invoke
 from training.run import Run
 
@@ -27,6 +31,16 @@ def test_the_graphs_that_were_asked_for_are_published(
 def test_a_precision_that_there_is_not_is_wrong_usage(finished: Run, tmp_path: Path) -> None:
     code, _ = invoke("publish", finished.folder, "--name", "shapes", "--store", tmp_path, "--precision", "int4")
     assert code == 2
+
+
+def test_an_alias_moves_to_other_labels_where_that_is_meant(finished: Run, tmp_path: Path) -> None:
+    publish_tiny(tmp_path, "shapes")
+    move_alias(Store(tmp_path), "shapes", "production", 1, who="tests", why="")
+    words = ("publish", finished.folder, "--name", "shapes", "--alias", "production", "--store", tmp_path)
+    with pytest.raises(PromotionRefused, match="say so with --new-labels"):
+        invoke(*words)
+    assert invoke(*words, "--new-labels")[0] == 0
+    assert Store(tmp_path).aliases("shapes") == {"production": 2}
 
 
 def test_a_user_without_a_name_can_publish(finished: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from models.errors import ImageError, InvalidRef
+from models.aliases import move_alias
+from models.errors import ImageError, InvalidRef, PromotionRefused
 from models.manifest import ACCEPTS_NOTHING, Conformal, Decision
 from models.opening import open_version, prove_version
 from models.store import Store
+from tests.support.bundles import publish_tiny
 from tests.support.images import encode
 from tests.training.support import drawing
 from training.card import model_card
@@ -51,6 +53,18 @@ def test_an_alias_moves_to_the_new_version(finished: Run, tmp_path: Path) -> Non
         publish(finished, store, "shapes", alias="production", who="tests")
     assert store.versions("shapes") == [1, 2]
     assert store.aliases("shapes") == {"production": 2}
+
+
+def test_other_labels_are_neither_published_nor_promoted_unless_meant(finished: Run, tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    publish_tiny(tmp_path, "shapes")
+    move_alias(store, "shapes", "production", 1, who="tests", why="")
+    with pytest.raises(PromotionRefused, match="new: across, disc, down; gone: red, green, blue; if its clients"):
+        publish(finished, store, "shapes", alias="production", who="tests")
+    assert store.versions("shapes") == [1]
+    publish(finished, store, "shapes", alias="next", who="tests")
+    publish(finished, store, "shapes", alias="production", new_labels=True, who="tests")
+    assert store.aliases("shapes") == {"next": 2, "production": 3}
 
 
 def test_a_wrong_alias_is_found_before_anything_is_published(finished: Run, tmp_path: Path) -> None:

@@ -14,7 +14,9 @@ _ReportImages = Annotated[
     bool | None, typer.Option("--report-images/--no-report-images", help="Images of the data in the report, or none.")
 ]
 
-
+_NewLabels = Annotated[
+    bool, typer.Option("--new-labels", help="Move the alias even if the labels or their order change.")
+]
 _Precisions = Annotated[
     list[PrecisionName] | None,
     typer.Option("--precision", help="A graph to publish, and others by giving it again; all that are good enough."),
@@ -25,6 +27,7 @@ def publish(  # noqa: PLR0913, PLR0917 - one for each option
     run: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="The folder of a finished run.")],
     name: Annotated[str, typer.Option(help="The model that this becomes a version of.")],
     alias: Annotated[str | None, typer.Option(help="Let this alias name the new version.")] = None,
+    new_labels: _NewLabels = False,
     golden: Annotated[Path | None, typer.Option(help="Golden images in place of those of the test split.")] = None,
     precisions: _Precisions = None,
     report_images: _ReportImages = None,
@@ -42,6 +45,8 @@ def publish(  # noqa: PLR0913, PLR0917 - one for each option
     Graphs of lower precision go along where training made them and they lose at most one point of test accuracy.
     Without the one of float32 a version is a quarter as large; its numbers are then those of what it has.
 
+    Nothing is published where --alias names a version with other labels: clients would meet others than they know.
+
     Example: whatsit publish runs/folder --name scenery --alias production --precision int8
     """
     require_torch()
@@ -50,7 +55,7 @@ def publish(  # noqa: PLR0913, PLR0917 - one for each option
 
     place = Store(store or default_root())
     contents = Contents(golden, report_images, [name for name in PRECISIONS if name in (precisions or ())])
-    manifest = publish(Run(run), place, name, contents, alias=alias, who=who())
+    manifest = publish(Run(run), place, name, contents, alias=alias, new_labels=new_labels, who=who())
     _show(manifest, alias, place.bundle(name, manifest.version), as_json=as_json)
 
 

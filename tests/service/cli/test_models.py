@@ -137,6 +137,16 @@ def test_only_a_version_that_is_proved_is_promoted(models: Whatsit, store: Store
     assert store.aliases("tiny") == {}
 
 
+def test_other_labels_are_promoted_only_if_that_is_meant(models: Whatsit, store: Store) -> None:
+    models("promote", "tiny@1", "production")
+    publish_tiny(store.root, labels=("green", "red", "white"))
+    changed = "new: white; gone: blue; in another place: green (number 1 becomes 0), red (number 0 becomes 1)"
+    assert_failed(models("promote", "tiny@3", "production"), 1, changed)
+    assert store.aliases("tiny") == {"production": 1}
+    assert models("promote", "tiny@3", "production", "--new-labels").code == 0
+    assert models("rollback", "tiny").out == "tiny@production: version 1 (was 3)\n"
+
+
 def test_names_that_no_alias_can_have(models: Whatsit, store: Store) -> None:
     for alias in ("7", "A", "", "a b", "../x", "[/x]"):
         assert_failed(models("promote", "tiny@1", alias), 1, "alias")
