@@ -54,5 +54,7 @@ def _find_version(name: str, store: Store) -> Resolved:
     try:
         return store.resolve(parse_ref(name))
     except (InvalidRef, ModelNotFound) as error:
-        recipes = ", ".join(recipe_names())
-        raise InvalidRecipe(f"{name!r} is no recipe ({recipes}), no folder of a run, no version: {error}") from error
+        from training.nearby import why_neither
+
+        recipes, why = ", ".join(recipe_names()), why_neither(name, error)
+        raise InvalidRecipe(f"{name!r} is no recipe ({recipes}), no folder of a run, no version{why}") from error

@@ -4,13 +4,16 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from models.errors import InvalidRef, ModelNotFound
 from models.layout import graph_file
 from models.manifest import InputSpec, Precision
 from models.opening import open_version, sha256_of
 from models.refs import parse_ref
 from models.runtime import Session, open_session
-from models.store import Store
+from models.store import Resolved, Store
 from training.config import Recipe, parse_recipe
+from training.errors import RunUnusable
+from training.nearby import why_neither
 from training.run import Run
 
 
@@ -44,8 +47,8 @@ class Subject:
 def open_subject(name: str, store: Store, precision: Precision | None = None) -> Subject:
     """Open a run's folder, or a version of ``store`` by its ref, proved as a service proves it.
 
-    The graph is the one of ``precision``, by default the most exact. Raises RunUnusable for a run that is not finished,
-    VariantFailed for a graph that it has not, RegistryError or BundleError for a version.
+    The graph is the one of ``precision``, by default the most exact. Raises RunUnusable for what is neither or a run
+    that is not finished, VariantFailed for a graph that it has not, RegistryError or BundleError for a version.
     """
     run = Run(Path(name))
     return _of_run(name, run, precision or "fp32") if run.exists else _of_version(name, store, precision)
@@ -73,7 +76,7 @@ def _of_run(name: str, run: Run, precision: Precision) -> Subject:
 
 
 def _of_version(ref: str, store: Store, precision: Precision | None) -> Subject:
-    resolved = store.resolve(parse_ref(ref))
+    resolved = _resolve(ref, store)
     opened = open_version(store, resolved.name, resolved.version, precision=precision)
     manifest = opened.manifest
     return Subject(
@@ -89,3 +92,10 @@ def _of_version(ref: str, store: Store, precision: Precision | None) -> Subject:
         frozenset(),
         None,
     )
+
+
+def _resolve(ref: str, store: Store) -> Resolved:
+    try:
+        return store.resolve(parse_ref(ref))
+    except (InvalidRef, ModelNotFound) as error:
+        raise RunUnusable(f"{ref!r} is neither the folder of a run nor a version{why_neither(ref, error)}") from error

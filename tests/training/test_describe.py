@@ -98,6 +98,11 @@ def test_nothing_of_all_this_is_told(name: str) -> None:
         describe(name, Store(default_root()))
 
 
+def test_a_mistyped_run_is_told_which_there_are(finished: Run) -> None:
+    with pytest.raises(InvalidRecipe, match=f"no folder of a run, no version; there are the runs {finished.folder}$"):
+        describe(f"{finished.folder}s", NOWHERE)
+
+
 def test_classes_are_known_where_the_data_tells() -> None:
     assert known_classes(load_recipe("cifar10").data) == 10
     assert known_classes(load_recipe("fashion-mnist", ["data.labels=['a', 'b', 'c']"]).data) == 3

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.errors import ModelNotFound
+from models.errors import AliasNotFound
 from models.manifest import Precision
 from models.postprocess import Probabilities
 from models.preprocess import Pixels
@@ -194,6 +194,14 @@ def test_an_unfinished_run_is_refused(finished: Run, store: Store, tmp_path: Pat
         open_subject(str(tmp_path / "run"), store)
 
 
-def test_an_unknown_model_is_refused(store: Store) -> None:
-    with pytest.raises(ModelNotFound, match="there is no model 'nothing'"):
+def test_what_is_neither_run_nor_version_is_refused(store: Store) -> None:
+    with pytest.raises(RunUnusable, match=r"^'nothing' is neither the .* nor a version: there is no model"):
         open_subject("nothing", store)
+    with pytest.raises(AliasNotFound, match="no alias 'next'; it has: production"):
+        open_subject("shapes@next", store)
+
+
+def test_of_a_path_without_a_run_the_runs_near_it_are_named(finished: Run, store: Store) -> None:
+    run = finished.folder
+    with pytest.raises(RunUnusable, match=f"'{run}s' is neither .* nor a version; there are the runs {run}$"):
+        open_subject(f"{run}s", store)

@@ -98,6 +98,12 @@ def test_what_is_no_run_cannot_be_published(tmp_path: Path) -> None:
         publish(Run(tmp_path), Store(tmp_path), "shapes", who="tests")
 
 
+def test_a_run_that_is_not_there_is_not_published(finished: Run, tmp_path: Path) -> None:
+    mistyped = finished.folder.with_name("rnu")
+    with pytest.raises(RunUnusable, match=f"rnu: there is no run; there are the runs {finished.folder}$"):
+        publish(Run(mistyped), Store(tmp_path), "shapes", who="tests")
+
+
 def card_of(run: Run) -> str:
     return model_card("shapes", run, graphs_of(run))
 

@@ -1,0 +1,25 @@
+"""What to say to somebody who named a run or a version that is not there."""
+
+from difflib import get_close_matches
+from pathlib import Path
+
+from training.run import Run
+
+_NAMED = 5
+
+
+def why_neither(name: str, error: Exception) -> str:
+    """Why ``name``, which is no run, is no version either, as ``error`` has it, and which runs may have been meant."""
+    why = "" if "/" in name else f": {error}"  # whoever writes a path means no model
+    return why + runs_near(Path(name))
+
+
+def runs_near(path: Path) -> str:
+    """A clause that names the runs beside ``path``, else those in ``runs``, the likeliest first; empty without any."""
+    for folder in (path.parent, Path("runs")):
+        names = [place.name for place in sorted(folder.glob("*")) if Run(place).exists]
+        if names:
+            likely = [str(folder / name) for name in get_close_matches(path.name, names, _NAMED, cutoff=0)]
+            more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+            return f"; there are the runs {', '.join(likely)}{more}"
+    return ""
