@@ -20,17 +20,18 @@ def sole(folder: Path) -> Iterator[None]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / _LOCK
-    with path.open("a+") as file:
+    with path.open("a+b", buffering=0) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             file.seek(0)
+            who = file.read().decode(errors="replace")
             raise RunBusy(
-                f"another process{file.read()} is training in {folder}: wait for its end, or choose another --output"
+                f"another process{who} is training in {folder}: wait for its end, or choose another --output"
             ) from error
-        file.truncate(0)
-        file.write(f" ({os.getpid()} on {socket.gethostname()})")  # for the message above
-        file.flush()
+        with suppress(OSError):  # for the message above alone: let a full disk be told by what must be written
+            file.truncate(0)
+            file.write(f" ({os.getpid()} on {socket.gethostname()})".encode())
         try:
             yield
         finally:

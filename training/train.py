@@ -68,6 +68,9 @@ def train(request: Request) -> Run:
     with sole(run.folder):
         try:
             _train(request, run)
+        except OSError as error:
+            error.filename = error.filename or str(run.folder)  # that of a full disk names no file
+            raise
         finally:
             shutil.rmtree(run.cache, ignore_errors=True)
     return run

@@ -50,3 +50,9 @@ with sole(Path({str(tmp_path)!r})):
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 7
     assert (tmp_path / ".lock").exists()
     assert not is_busy(tmp_path)
+
+
+def test_a_full_disk_is_left_to_be_told_by_others(tmp_path: Path) -> None:
+    (tmp_path / ".lock").symlink_to("/dev/full")
+    with sole(tmp_path):
+        assert is_busy(tmp_path)

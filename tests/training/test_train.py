@@ -124,6 +124,14 @@ def test_what_fails_before_an_epoch_is_done_may_begin_anew(tmp_path: Path) -> No
         train(Request("tiny", too_fast, data, run.folder, resume=True))
 
 
+def test_a_full_disk_is_told_with_the_folder(drawings: Path, tmp_path: Path) -> None:
+    golden = tmp_path / "run" / "golden"
+    golden.mkdir(parents=True)
+    (golden / "000-across.png").symlink_to("/dev/full")
+    with pytest.raises(OSError, match=f"No space left on device: '{golden.parent}'"):
+        train(Request("tiny", tiny_recipe(tmp_path, "fit.epochs=1"), drawings, golden.parent))
+
+
 def test_a_run_inside_of_its_data_is_refused_and_leaves_nothing(finished: Run, drawings: Path) -> None:
     with pytest.raises(RunUnusable, match="as a class would be: choose another --output"):
         train(Request("tiny", finished.recipe(), drawings, drawings / "runs" / "tiny"))
