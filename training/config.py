@@ -107,10 +107,14 @@ def _read(name_or_path: str) -> dict[str, Any]:
     path = named if name_or_path in recipe_names() else Path(name_or_path)
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
+    except FileNotFoundError as error:
         known = ", ".join(recipe_names())
         raise InvalidRecipe(f"there is no recipe {name_or_path!r}; known are {known}, or give a TOML file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise InvalidRecipe(f"the recipe {path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InvalidRecipe(f"the recipe {path} is not text in UTF-8: save it as that") from error
+    except tomllib.TOMLDecodeError as error:
         raise InvalidRecipe(f"{path} is not TOML: {error}") from error
 
 

@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,25 @@ def test_without_weights_nothing_can_be_frozen() -> None:
 def test_an_unknown_recipe_names_those_there_are() -> None:
     with pytest.raises(InvalidRecipe, match=r"no recipe 'nonesuch'; known are .*cifar10"):
         load_recipe("nonesuch")
+
+
+def test_why_a_recipe_cannot_be_read_is_told(tmp_path: Path) -> None:
+    (tmp_path / "folder.toml").mkdir()
+    (tmp_path / "loop.toml").symlink_to("loop.toml")
+    (tmp_path / "utf-16.toml").write_text("seed = 3", encoding="utf-16")
+    for name, why in (("folder", "Is a directory"), ("loop", "Too many levels of symbolic links")):
+        with pytest.raises(InvalidRecipe, match=rf"the recipe .*/{name}\.toml cannot be read: {why}"):
+            load_recipe(str(tmp_path / f"{name}.toml"))
+    with pytest.raises(InvalidRecipe, match=r"the recipe .*/utf-16\.toml is not text in UTF-8"):
+        load_recipe(str(tmp_path / "utf-16.toml"))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_recipe_of_somebody_else_is_told(tmp_path: Path) -> None:
+    path = recipe_file(tmp_path)
+    path.chmod(0)
+    with pytest.raises(InvalidRecipe, match="cannot be read: Permission denied"):
+        load_recipe(str(path))
 
 
 def test_what_is_no_toml_is_refused(tmp_path: Path) -> None:
