@@ -21,5 +21,5 @@ def runs_near(path: Path) -> str:
         if names:
             likely = [str(folder / name) for name in get_close_matches(path.name, names, _NAMED, cutoff=0)]
             more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-            return f"; there are the runs {', '.join(likely)}{more}"
+            return f"; known runs: {', '.join(likely)}{more}"
     return ""

@@ -99,7 +99,7 @@ def test_nothing_of_all_this_is_told(name: str) -> None:
 
 
 def test_a_mistyped_run_is_told_which_there_are(finished: Run) -> None:
-    with pytest.raises(InvalidRecipe, match=f"no folder of a run, no version; there are the runs {finished.folder}$"):
+    with pytest.raises(InvalidRecipe, match=f"no folder of a run, no version; known runs: {finished.folder}$"):
         describe(f"{finished.folder}s", NOWHERE)
 
 

@@ -203,5 +203,5 @@ def test_what_is_neither_run_nor_version_is_refused(store: Store) -> None:
 
 def test_of_a_path_without_a_run_the_runs_near_it_are_named(finished: Run, store: Store) -> None:
     run = finished.folder
-    with pytest.raises(RunUnusable, match=f"'{run}s' is neither .* nor a version; there are the runs {run}$"):
+    with pytest.raises(RunUnusable, match=f"'{run}s' is neither .* nor a version; known runs: {run}$"):
         open_subject(f"{run}s", store)

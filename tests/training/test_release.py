@@ -100,7 +100,7 @@ def test_what_is_no_run_cannot_be_published(tmp_path: Path) -> None:
 
 def test_a_run_that_is_not_there_is_not_published(finished: Run, tmp_path: Path) -> None:
     mistyped = finished.folder.with_name("rnu")
-    with pytest.raises(RunUnusable, match=f"rnu: there is no run; there are the runs {finished.folder}$"):
+    with pytest.raises(RunUnusable, match=f"rnu: there is no run; known runs: {finished.folder}$"):
         publish(Run(mistyped), Store(tmp_path), "shapes", who="tests")
 
 
