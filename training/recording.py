@@ -16,7 +16,7 @@ from training.records import Facts, Record, State
 from training.run import Run, best_epoch
 
 _Identity = tuple[str, datetime]
-_State = Literal["running", "finished", "failed", "interrupted", "gone"]
+_Outcome = Literal["running", "finished", "failed", "interrupted", "gone"]
 
 
 class Listed(Strict):
@@ -25,7 +25,7 @@ class Listed(Strict):
     Its folder was deleted, holds another run, or cannot be read.
     """
 
-    state: _State
+    state: _Outcome
     reason: str = ""
     changes: tuple[str, ...] = ()
     facts: Facts
@@ -130,7 +130,7 @@ def _standing(run: Run, last: Mapping[_Identity, Record]) -> Listed:
     """A run that is there. Its record adds what its folder does not say: what was changed, why it came to no end."""
     facts = look(run)
     record = last.get(_identity(facts))
-    state: _State = "interrupted"
+    state: _Outcome = "interrupted"
     if is_busy(run.folder):
         state = "running"
     elif run.metrics_file.exists():
