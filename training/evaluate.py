@@ -36,21 +36,21 @@ def evaluate(subject: Subject, data_path: Path | None) -> Evaluation:
         images = read_images([subject], data_path, Path(cache))
         probabilities, targets = images.answers(subject), images.targets(subject)
     (held_out,) = images.held_out
+    same = images.are_test_split(subject)
     split = "test" if held_out else "not known to be held out"
     return Evaluation(
         subject=subject.title,
         data=images.source.name,
-        same_test_split=images.are_test_split(subject),
+        same_test_split=same,
         held_out=held_out,
         unreadable=images.unreadable,
-        warning=_warning(images, subject, held_out=held_out),
+        warning=None if same else _warning(images, subject, held_out=held_out),
         metrics=score(probabilities, targets, subject.labels, split, subject.temperature),
     )
 
 
-def _warning(images: Images, subject: Subject, *, held_out: bool) -> str | None:
-    if images.are_test_split(subject):
-        return None
+def _warning(images: Images, subject: Subject, *, held_out: bool) -> str:
+    """What to mind of images that are not exactly the test split."""
     if held_out:
         return (
             f"the data has changed since the training: of its test split, these are the {len(images.rows):,} images "

@@ -54,11 +54,11 @@ def publish(
         raise RunUnusable(f"{run.folder}: there is no run{runs_near(run.folder)}")
     why = f"trained by the recipe {run.info().recipe_name}"
     release = make_release(run, name, contents)
-    if alias is None:
-        return publish_release(store, name, release, who=who, why=why)
-    check_promotion(store, name, alias, release, new_labels=new_labels)  # before anything is published
+    if alias is not None:
+        check_promotion(store, name, alias, release, new_labels=new_labels)  # before anything is published
     manifest = publish_release(store, name, release, who=who, why=why)
-    promote(store, manifest, alias, who=who, why=why, new_labels=new_labels)
+    if alias is not None:
+        promote(store, manifest, alias, who=who, why=why, new_labels=new_labels)
     return manifest
 
 

@@ -20,6 +20,9 @@ def evaluate(
 ) -> None:
     """Measure a graph on a test split, exactly as the service would answer with it.
 
+    A folder without splits of its own is measured on what training held out of it. Of other images it is not known
+    whether training has seen them: all are measured, and the table says so.
+
     Example: whatsit evaluate cifar10@production --data cifar-10-batches-bin --precision int8 --json
     """
     require_torch()

@@ -13,7 +13,6 @@ from training.cli.options import Json, PrecisionName, StorePath, print_json, req
 _ReportImages = Annotated[
     bool | None, typer.Option("--report-images/--no-report-images", help="Images of the data in the report, or none.")
 ]
-
 _NewLabels = Annotated[
     bool, typer.Option("--new-labels", help="Move the alias even if the labels or their order change.")
 ]
