@@ -32,7 +32,9 @@ fix: .venv/everything
 	$(BIN)/ruff format .
 	$(BIN)/python -m training.reference > docs/recipes.md.new && mv docs/recipes.md.new docs/recipes.md
 
-bench: .venv/everything # on a machine that does nothing else
+# For hours, on a machine that does nothing else; when it was killed, it goes on. BENCH="--rounds 1" is quicker.
+bench: .venv/everything .venv-bench/peers
+	$(BIN)/python -m benchmarks.serving $(BENCH)
 	$(BIN)/python -m benchmarks.overload
 	$(BIN)/python -m benchmarks.decoding_memory
 	$(BIN)/python -m benchmarks.limits
@@ -58,13 +60,23 @@ endef
 	$(install)
 	touch $@ .venv/serving .venv/training
 
-LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate pyproject.toml
+# Other servers, for comparison; their requirements are kept away from ours.
+.venv-bench/peers: requirements/bench.txt
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/pip install --quiet --requirement $<
+	touch $@
+
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate
+LOCK = $(COMPILE) pyproject.toml
+# What decides how fast a server is must not differ between ours and the peers; the rest may (bentoml pins opentelemetry).
+SHARED = fastapi|httptools|numpy|onnxruntime|pillow|pydantic|python-multipart|starlette|uvicorn|uvloop
 lock: .venv/everything
 	$(BIN)/pip install --quiet uv
 	$(LOCK) --extra cpu --output-file requirements/cpu.txt
 	$(LOCK) --extra gpu --output-file requirements/gpu.txt
 	$(LOCK) --extra cpu --extra training --output-file requirements/training.txt
 	$(LOCK) --extra cpu --extra training --extra tracking --extra dev --output-file requirements/dev.txt
+	grep -E '^($(SHARED))==' requirements/cpu.txt | $(COMPILE) requirements/bench.in --constraint - --output-file requirements/bench.txt
 
 clean:
-	rm -rf .venv build *.egg-info
+	rm -rf .venv .venv-bench build *.egg-info
