@@ -75,8 +75,8 @@ def _arguments() -> argparse.Namespace:
         "--ours",
         action="append",
         metavar="NAME=WORDS",
-        help="our service with more arguments, and settings as variables; may be given several times "
-        f"('{OURS} --precision int8'); by default '{OURS}' and one in eight bits",
+        help="our service with arguments, and settings as variables; several may be given: the wanted figures are of "
+        f"the first, which is measured in eight bits as well; by default '{OURS}'",
     )
     parser.add_argument("--peers-python", type=Path, default=PEERS_PYTHON)
     parser.add_argument("--results", type=Path, default=RESULTS)
@@ -84,23 +84,24 @@ def _arguments() -> argparse.Namespace:
     unknown = set(given.steps) - set(_STEPS)
     if unknown:
         parser.error(f"there is no step {', '.join(sorted(unknown))}: {', '.join(_STEPS)}")
-    given.ours = tuple(given.ours or (OURS, OURS.replace("ours", "ours-int8", 1) + " --precision int8"))
+    given.ours = tuple(given.ours or [OURS])
     return given
 
 
 def _make(works: Sequence[Work]) -> None:
-    from benchmarks.serving.make_works import is_made, make  # noqa: PLC0415 - torch takes seconds
+    missing = [work for work in works if not work.is_made]
+    if missing:
+        from benchmarks.serving.make_works import make  # noqa: PLC0415 - torch takes seconds
 
-    for work in works:
-        if not is_made(work):
-            print(f"making {work.title}", flush=True)
-            make(work)
+    for work in missing:
+        print(f"making {work.title}", flush=True)
+        make(work)
 
 
 def _measure(given: argparse.Namespace, works: Sequence[Work]) -> None:
     find_wrk()
     allow_files()
-    missing = [work.name for work in works if not work.graph.exists()]
+    missing = [work.name for work in works if not work.is_made]
     if missing:
         raise ToolMissing(f"{', '.join(missing)}: not made yet; do the step works")
     targets = _targets(given)
@@ -108,13 +109,16 @@ def _measure(given: argparse.Namespace, works: Sequence[Work]) -> None:
         raise ToolMissing(f"the peers are not installed, there is no {given.peers_python}: make .venv-bench/peers")
     command = f"python -m benchmarks.serving {shlex.join(sys.argv[1:])}".strip()
     run = describe(given.run, command, given.seconds, given.ours, given.peers_python)
+    print(f"run {run.run}; should it be killed: {command} --run {run.run}", flush=True)
     plan = Plan(given.seconds, given.rounds, works, targets, given.peers_python)
     measure(plan, Ledger(given.results, run))
 
 
 def _targets(given: argparse.Namespace) -> list[Server | Limit]:
     cores = len(os.sched_getaffinity(0))
-    targets: tuple[Server | Limit, ...] = (*limits(cores), *map(ours, given.ours), *peers(cores))
+    name, _, words = given.ours[0].partition("=")
+    mine = [ours(definition) for definition in (*given.ours, f"{name}-int8={words} --precision int8")]
+    targets: tuple[Server | Limit, ...] = (*limits(cores), *mine, *peers(cores))
     known = {target.name: target for target in targets}
     names = given.servers.split(",") if given.servers else list(known)
     return [_named(name, known, "server") for name in names]

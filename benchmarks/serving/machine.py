@@ -11,6 +11,7 @@ from benchmarks.serving.records import Run
 from benchmarks.serving.works import ROOT
 
 _GIGABYTE = 1e9
+_SERVED = ("models/*.py", "service/*.py", "requirements")
 _VERSIONS = """
 import json, platform
 from importlib.metadata import version, PackageNotFoundError
@@ -41,8 +42,10 @@ def describe(run: str, command: str, seconds: float, ours: tuple[str, ...], peer
 
 
 def commit() -> str:
-    """The commit of this code, ``-dirty`` where files differ from it."""
-    return _first_line(["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=10", "--exclude=*"])
+    """The commit of this code, ``-dirty`` where the service or its packages differ from it."""
+    git = ["git", "-C", str(ROOT)]
+    found = _first_line([*git, "rev-parse", "--short=10", "HEAD"])
+    return f"{found}-dirty" if _first_line([*git, "status", "--porcelain", "--", *_SERVED]) else found
 
 
 def _processor() -> str:

@@ -53,11 +53,6 @@ def make(work: Work) -> None:
     (folder / "likely.json").write_text(json.dumps(likely) + "\n", encoding="utf-8")  # last: it says that all is there
 
 
-def is_made(work: Work) -> bool:
-    """Whether ``work`` is there, whole."""
-    return work.loads == "start" or bool(work.likely)
-
-
 def _photograph(work: Work) -> bytes:
     """A free photograph, cut to 4 : 3."""
     image = Image.fromarray(_coffee()).crop((33, 0, 566, 400))  # of 600 x 400

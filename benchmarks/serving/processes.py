@@ -67,12 +67,17 @@ def started(command: Sequence[str], environment: Mapping[str, str], log: Path) -
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as file:
         began = time.monotonic()
-        process = subprocess.Popen(command, env=os.environ | dict(environment), cwd=ROOT, stdout=file, stderr=file)
+        process = subprocess.Popen(command, env=_clean() | dict(environment), cwd=ROOT, stdout=file, stderr=file)
         tree = Tree(process, log, began)
         try:
             yield tree
         finally:
             tree.stop()
+
+
+def _clean() -> dict[str, str]:
+    """The environment without settings of the service, which are to come from nowhere but the plan."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("WHATSIT_")}
 
 
 def _stat(pid: int) -> list[str] | None:

@@ -36,7 +36,12 @@ def page(lines: Sequence[Line], name: str) -> str:
     cells = [line for line in mine if isinstance(line, Cell)]
     choices = [line for line in mine if isinstance(line, Choice)]
     figures = Figures(cells)
-    parts = [_facts(run, cells), _METHOD, "## What was wanted", _wanted(wanted(figures, run.cores))]
+    parts = [
+        _facts(run, cells),
+        _METHOD,
+        "## What was wanted",
+        _wanted(wanted(figures, run.cores, run.ours[0].partition("=")[0])),
+    ]
     for work in WORKS.values():
         if figures.targets(work.name):
             mine_of_work = [choice for choice in choices if choice.work == work.name]

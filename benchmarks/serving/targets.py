@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.serving.errors import BenchmarkFailed
 from benchmarks.serving.works import ROOT, Work
 
 DEADLINE_S = 10  # of a request, with every server: the default of request_timeout_s
@@ -72,8 +73,13 @@ class Server:
 
 
 def ours(definition: str) -> Server:
-    """Our service from ``NAME=WORDS``: words such as WHATSIT_THREADS=1 are settings, the others arguments of serve."""
+    """Our service from ``NAME=WORDS``: words such as WHATSIT_THREADS=1 are settings, the others arguments of serve.
+
+    Raises BenchmarkFailed for a name that does not begin with "ours", by which it is told from the peers.
+    """
     name, _, words = definition.partition("=")
+    if not name.startswith("ours"):
+        raise BenchmarkFailed(f"{definition}: the name of our service has to begin with 'ours'")
     given = shlex.split(words)
     variables = dict(word.split("=", 1) for word in given if word.startswith("WHATSIT_"))
     arguments = tuple(word for word in given if not word.startswith("WHATSIT_"))

@@ -32,6 +32,11 @@ class Work:
     patience: float = 1
     loads: str = "all"
 
+    @property
+    def is_made(self) -> bool:
+        """Whether it is there, whole."""
+        return self.loads == "start" or bool(self.likely)
+
     @cached_property
     def manifest(self) -> Manifest:
         """The manifest of the version that the model's name means."""

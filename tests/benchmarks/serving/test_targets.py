@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.serving.errors import BenchmarkFailed
 from benchmarks.serving.loads import loads_of, write_messages
 from benchmarks.serving.targets import Server, ours, peers
 from benchmarks.serving.works import WORKS, Work
@@ -23,11 +24,16 @@ def names(server: Server, work: Work) -> list[str]:
 
 
 def test_words_of_ours_are_settings_or_arguments(work: Work) -> None:
-    server = ours("two=WHATSIT_THREADS=1 --workers 2")
+    server = ours("ours-two=WHATSIT_THREADS=1 --workers 2")
     command, variables = server.start(work, server.settings[0], 9000, Path(sys.executable))
-    assert server.name == "two"
+    assert server.name == "ours-two"
     assert command[1:] == ["serve", "--port", "9000", "--store", str(work.store), "--model", "tiny", "--workers", "2"]
     assert variables == {"WHATSIT_THREADS": "1"}
+
+
+def test_a_name_that_could_be_a_peer_is_refused() -> None:
+    with pytest.raises(BenchmarkFailed, match="has to begin with 'ours'"):
+        ours("mosec=--workers 2")
 
 
 def test_peers_open_the_graph_that_ours_serves(work: Work) -> None:
