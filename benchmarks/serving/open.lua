@@ -82,7 +82,9 @@ function request()
   local free = now()
   intended = take()
   if free >= finish or intended >= finish then -- nothing is sent, and the thread waits for the end
-    if schedule.ended == 0 then schedule.ended, schedule.computed_by_then = free, read(PROCESS) end
+    if schedule.ended == 0 and free > start then
+      schedule.ended, schedule.computed_by_then = free, read(PROCESS)
+    end
     return ""
   end
   sleep_until(intended)

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from benchmarks.serving.answers import HOST, check
 from benchmarks.serving.loads import Load
 from benchmarks.serving.percentiles import percentile
 from benchmarks.serving.processes import Tree
 from benchmarks.serving.targets import DEADLINE_S, Setting
+from benchmarks.serving.works import Work
 from benchmarks.serving.wrk import Message, Open, closed_loop, most_connections, open_loop
 
-HOST = "127.0.0.1"
 # The open loop: enough connections for two seconds of requests at rest; for all that wait within the deadline when
 # there is too much. Each is a thread of wrk, which wakes ten times a second: 1,536 took 0.1 of a core for nothing. The
 # most are those that our service lets in (queue_capacity) and a quarter to be refused.
@@ -26,12 +27,15 @@ class Serving:
 
     tree: Tree
     port: int
+    work: Work
     setting: Setting
     messages: Mapping[str, Message]
     first_answer: float
 
     def measure(self, load: Load, seconds: float, peak: float) -> dict[str, float]:
-        """Put it under a load; ``peak`` is in images a second. Raises LoadFailed."""
+        """Put it under a load; ``peak`` is in images a second. Raises LoadFailed, or ServerFailed where it errs."""
+        if load.form != "single":  # not before: a batch of 32 takes memory that would count for nothing else
+            check(self.port, self.setting.paths[load.form], self.messages[load.form], self.work)
         computed = self.tree.cpu_seconds()
         values = self._closed(load, seconds) if load.connections else self._open(load, seconds, peak)
         done = values.pop("images")
