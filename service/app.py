@@ -8,14 +8,15 @@ from starlette.requests import ClientDisconnect
 
 from models.errors import WhatsitError
 from service.api import batch, health, models, predict, report
-from service.errors import ClientLeft, MalformedRequest, Problem, problem_of
+from service.errors import MalformedRequest, Problem, problem_of
 from service.lifespan import build_services, lifespan
 from service.middleware.body_limit import BodyLimit
 from service.middleware.drain import Drain, InFlight
 from service.middleware.request_context import RequestContext
 from service.observability.metrics import Metrics
-from service.responses import problem_response
+from service.responses import failure, noted_problem
 from service.settings import Settings
+from service.shortcut import Shortcut
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -33,11 +34,12 @@ def create_app(settings: Settings) -> FastAPI:
     for router in (predict.router, batch.router, models.router, report.router, health.router):
         app.include_router(router)
     app.add_api_route("/", _docs, include_in_schema=False)
-    app.add_exception_handler(WhatsitError, _on_domain_error)
+    app.add_exception_handler(WhatsitError, _on_failure)
     app.add_exception_handler(RequestValidationError, _on_invalid_parameters)
     app.add_exception_handler(HTTPException, _on_http_error)
-    app.add_exception_handler(ClientDisconnect, _on_disconnect)
+    app.add_exception_handler(ClientDisconnect, _on_failure)
     # The last one added is the outermost.
+    app.add_middleware(Shortcut, services=app.state.services)
     app.add_middleware(BodyLimit, settings=settings)
     app.add_middleware(Drain, in_flight=in_flight)
     app.add_middleware(RequestContext, metrics=metrics)
@@ -48,14 +50,14 @@ async def _docs() -> Response:
     return RedirectResponse("/docs")
 
 
-async def _on_domain_error(request: Request, error: Exception) -> Response:
-    return _answer(request, problem_of(error))
+async def _on_failure(request: Request, error: Exception) -> Response:
+    return failure(request, error)
 
 
 async def _on_invalid_parameters(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for no other
     told = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-    return _answer(request, problem_of(MalformedRequest(told)))
+    return noted_problem(request, problem_of(MalformedRequest(told)))
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
@@ -64,13 +66,4 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     titles = {404: "No such path", 405: "Method not allowed"}
     title = titles.get(error.status_code, error.detail)
     problem = Problem(error.status_code, "http", title, f"{request.method} is not answered here; see /docs")
-    return _answer(request, problem, dict(error.headers or {}))
-
-
-async def _on_disconnect(request: Request, error: Exception) -> Response:
-    return _answer(request, problem_of(ClientLeft(f"the client left while it sent the body {error}".rstrip())))
-
-
-def _answer(request: Request, problem: Problem, headers: dict[str, str] | None = None) -> Response:
-    request.state.noted["problem"] = problem.type
-    return problem_response(problem, request.state.request_id, headers)
+    return noted_problem(request, problem, dict(error.headers or {}))

@@ -39,14 +39,14 @@ async def _ref(
     services: ServicesDep,
     ref: Annotated[str, Path(description="name, name@version or name@alias", examples=["cifar10"])],
 ) -> Ref:
-    return _answerable(services, parse_ref(ref))
+    return answerable(services, parse_ref(ref))
 
 
 async def _default_ref(services: ServicesDep) -> Ref:
-    return _answerable(services, services.fleet.default)
+    return answerable(services, services.fleet.default)
 
 
-def _answerable(services: Services, ref: Ref) -> Ref:
+def answerable(services: Services, ref: Ref) -> Ref:
     """Refuse before the body is read what could not be answered after it."""
     services.fleet.resolve(ref)
     services.pipeline.admission.check()
@@ -55,4 +55,5 @@ def _answerable(services: Services, ref: Ref) -> Ref:
 
 RefDep = Annotated[Ref, Depends(_ref)]
 DefaultRefDep = Annotated[Ref, Depends(_default_ref)]
+TOP_K = 5
 TopK = Annotated[int, Query(ge=1, le=1000, description="How many classes to list, best first.")]

@@ -17,6 +17,7 @@ from service.errors import Problem
 from service.observability.metrics import Metrics
 from service.responses import PROBLEM_TYPE
 from service.settings import Settings
+from service.waiting import ON_LEAVING
 
 log = logging.getLogger("whatsit.request")
 
@@ -58,9 +59,11 @@ class LimitedProtocol(HttpToolsProtocol):
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop waiting."""
+        """Stop waiting, and say so to whoever works for the client that is gone."""
         self._stop_timer()
         super().connection_lost(exc)
+        if self._inside() and (leave := self.cycle.scope["state"].get(ON_LEAVING)):
+            leave()
 
     @override
     def data_received(self, data: bytes) -> None:
@@ -78,6 +81,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Start waiting for the headers of the next request of a kept connection."""
         super().on_message_begin()
+        self.scope["state"][ON_LEAVING] = None
         self._await_headers()
 
     @override
@@ -151,5 +155,5 @@ class LimitedProtocol(HttpToolsProtocol):
         head = f"content-type: {PROBLEM_TYPE}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
         self.transport.write(STATUS_LINE[problem.status] + head.encode() + body)
         self.transport.close()
-        self._metrics.errors.labels(problem.type).inc()
+        self._metrics.errors.add(problem.type)
         log.info("request", extra={"id": request_id, "status": problem.status, "problem": problem.type})

@@ -1,17 +1,33 @@
 """Answers in JSON, and problems in the one shape that every error has."""
 
-from pydantic import BaseModel
+from collections.abc import Mapping
+
+from pydantic_core import to_json
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Scope, Send
 
-from service.errors import Problem
+from service.errors import ClientLeft, Problem, problem_of
 
 PROBLEM_TYPE = "application/problem+json"
 
 
-def json_response(model: BaseModel) -> Response:
-    """The answer whose body is ``model``, serialised once."""
-    return Response(model.model_dump_json(), media_type="application/json")
+def json_response(members: Mapping[str, object]) -> Response:
+    """The answer whose body is the object of these members."""
+    return Response(to_json(members), media_type="application/json")
+
+
+def failure(request: Request, error: Exception) -> Response:
+    """The answer to a request that ``error`` ended, noted for its log line."""
+    if isinstance(error, ClientDisconnect):
+        error = ClientLeft(f"the client left while it sent the body {error}".rstrip())
+    return noted_problem(request, problem_of(error))
+
+
+def noted_problem(request: Request, problem: Problem, headers: dict[str, str] | None = None) -> Response:
+    """The answer to a request that failed, noted for its log line."""
+    request.state.noted["problem"] = problem.type
+    return problem_response(problem, request.state.request_id, headers)
 
 
 def problem_response(problem: Problem, request_id: str, headers: dict[str, str] | None = None) -> Response:

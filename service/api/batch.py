@@ -6,10 +6,10 @@ from fastapi import APIRouter, Request, Response
 
 from models.refs import Ref
 from service.api.documentation import BATCH_BODY, PROBLEMS
-from service.deps import DefaultRefDep, RefDep, Services, ServicesDep, TopK
+from service.deps import TOP_K, DefaultRefDep, RefDep, Services, ServicesDep, TopK
 from service.errors import Problem
 from service.responses import json_response
-from service.schemas import BatchResponse, BatchSummary, ModelUsed, item_of
+from service.schemas import BatchResponse, item_of, model_used
 from service.uploads.reader import read_images
 from service.uploads.upload import Upload
 from service.waiting import wanted
@@ -18,13 +18,13 @@ router = APIRouter(tags=["predict"], responses=PROBLEMS)
 
 
 @router.post("/v1/predict/batch", response_model=BatchResponse, openapi_extra=BATCH_BODY)
-async def batch_default(request: Request, services: ServicesDep, ref: DefaultRefDep, top_k: TopK = 5) -> Response:
+async def batch_default(request: Request, services: ServicesDep, ref: DefaultRefDep, top_k: TopK = TOP_K) -> Response:
     """Say what is in each of many images, by the default model."""
     return await _batch(request, services, ref, top_k)
 
 
 @router.post("/v1/models/{ref}/predict/batch", response_model=BatchResponse, openapi_extra=BATCH_BODY)
-async def batch(request: Request, services: ServicesDep, ref: RefDep, top_k: TopK = 5) -> Response:
+async def batch(request: Request, services: ServicesDep, ref: RefDep, top_k: TopK = TOP_K) -> Response:
     """Say what is in each of many images."""
     return await _batch(request, services, ref, top_k)
 
@@ -37,10 +37,10 @@ async def _batch(request: Request, services: Services, ref: Ref, top_k: int) -> 
 
 async def _answer(
     request: Request, services: Services, ref: Ref, uploads: list[Upload], top_k: int, deadline: float
-) -> BatchResponse:
+) -> dict[str, object]:
     lease = await services.fleet.lease(ref)
-    model = ModelUsed.of(lease.resolved)
-    request.state.noted.update(model=f"{model.name}@{model.version}", images=len(uploads))
+    version = lease.resolved
+    request.state.noted.update(model=f"{version.name}@{version.version}", images=len(uploads))
     outcomes = await services.pipeline.predict_many(lease.engine, uploads, top_k, deadline)
     failed = sum(isinstance(outcome, Problem) for outcome in outcomes)
     request.state.noted["failed"] = failed
@@ -48,9 +48,9 @@ async def _answer(
         item_of(index, upload.name, outcome)
         for index, (upload, outcome) in enumerate(zip(uploads, outcomes, strict=True))
     ]
-    return BatchResponse(
-        id=request.state.request_id,
-        model=model,
-        results=items,
-        summary=BatchSummary(ok=len(items) - failed, failed=failed),
-    )
+    return {
+        "id": request.state.request_id,
+        "model": model_used(version),
+        "results": items,
+        "summary": {"ok": len(items) - failed, "failed": failed},
+    }

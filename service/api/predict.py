@@ -6,9 +6,9 @@ from fastapi import APIRouter, Request, Response
 
 from models.refs import Ref
 from service.api.documentation import PREDICT_BODY, PROBLEMS
-from service.deps import DefaultRefDep, RefDep, Services, ServicesDep, TopK
+from service.deps import TOP_K, DefaultRefDep, RefDep, Services, ServicesDep, TopK
 from service.responses import json_response
-from service.schemas import ImageAnswer, ModelUsed, PredictResponse
+from service.schemas import PredictResponse, members_of, model_used
 from service.uploads.reader import read_image
 from service.uploads.upload import Upload
 from service.waiting import wanted
@@ -16,19 +16,23 @@ from service.waiting import wanted
 router = APIRouter(tags=["predict"], responses=PROBLEMS)
 
 
-@router.post("/v1/predict", response_model=PredictResponse, openapi_extra=PREDICT_BODY)
-async def predict_default(request: Request, services: ServicesDep, ref: DefaultRefDep, top_k: TopK = 5) -> Response:
+DEFAULT_PATH, PATH = "/v1/predict", "/v1/models/{ref}/predict"
+
+
+@router.post(DEFAULT_PATH, response_model=PredictResponse, openapi_extra=PREDICT_BODY)
+async def predict_default(request: Request, services: ServicesDep, ref: DefaultRefDep, top_k: TopK = TOP_K) -> Response:
     """Say what is in one image, by the default model."""
-    return await _predict(request, services, ref, top_k)
+    return await predict_image(request, services, ref, top_k)
 
 
-@router.post("/v1/models/{ref}/predict", response_model=PredictResponse, openapi_extra=PREDICT_BODY)
-async def predict(request: Request, services: ServicesDep, ref: RefDep, top_k: TopK = 5) -> Response:
+@router.post(PATH, response_model=PredictResponse, openapi_extra=PREDICT_BODY)
+async def predict(request: Request, services: ServicesDep, ref: RefDep, top_k: TopK = TOP_K) -> Response:
     """Say what is in one image."""
-    return await _predict(request, services, ref, top_k)
+    return await predict_image(request, services, ref, top_k)
 
 
-async def _predict(request: Request, services: Services, ref: Ref, top_k: int) -> Response:
+async def predict_image(request: Request, services: Services, ref: Ref, top_k: int) -> Response:
+    """The answer to one image; the ref must have been found answerable."""
     upload = await read_image(request, services.settings)
     deadline = time.monotonic() + services.settings.request_timeout_s
     return json_response(await wanted(request, _answer(request, services, ref, upload, top_k, deadline), deadline))
@@ -36,11 +40,9 @@ async def _predict(request: Request, services: Services, ref: Ref, top_k: int) -
 
 async def _answer(
     request: Request, services: Services, ref: Ref, upload: Upload, top_k: int, deadline: float
-) -> PredictResponse:
+) -> dict[str, object]:
     lease = await services.fleet.lease(ref)
-    model = ModelUsed.of(lease.resolved)
-    request.state.noted.update(model=f"{model.name}@{model.version}", images=1, bytes=len(upload.data))
+    version = lease.resolved
+    request.state.noted.update(model=f"{version.name}@{version.version}", images=1, bytes=len(upload.data))
     outcome = await services.pipeline.predict(lease.engine, upload, top_k, deadline)
-    return PredictResponse.model_validate(
-        {"id": request.state.request_id, "model": model, **ImageAnswer.fields_of(outcome)}
-    )
+    return {"id": request.state.request_id, "model": model_used(version), **members_of(outcome)}

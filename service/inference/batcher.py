@@ -1,10 +1,13 @@
-"""Opportunistic batching: whatever waits is run the moment the device is free. Knows neither HTTP nor ONNX."""
+"""Opportunistic batching: whatever waits is run the moment a lane is free. Knows neither HTTP nor ONNX."""
 
 import asyncio
+import threading
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
 from service.errors import DeadlinePassed, InferenceFailed
@@ -34,113 +37,184 @@ class _Entry(Generic[Item, Row]):
 class Batcher(Generic[Item, Row]):
     """Gathers items into batches of at most ``max_batch`` and gives each its own row of what ``run`` returns.
 
-    ``run`` is awaited for one batch at a time. ``max_wait`` seconds, 0 by default, are spent waiting for a batch to
-    fill. Deadlines are times of ``time.monotonic``. Start it inside a running loop; ``close`` runs what was accepted.
+    ``run`` is called in ``lanes`` threads, each of which takes its next batch by itself, so that no device waits for
+    the event loop. A row that is an exception fails its item alone. ``max_wait`` seconds, 0 by default, are spent
+    waiting for a batch to fill. Deadlines are times of ``time.monotonic``. Make it inside a running loop.
+
+    Lanes are woken when the loop has done all that it had to do: woken by each item they would run one at a time, and
+    fight with the loop for the interpreter.
     """
 
     def __init__(
-        self, run: Callable[[list[Item]], Awaitable[Sequence[Row]]], max_batch: int, max_wait: float = 0.0
+        self,
+        run: Callable[[list[Item]], Sequence[Row | Exception]],
+        max_batch: int,
+        max_wait: float = 0.0,
+        lanes: int = 1,
     ) -> None:
         self._run = run
         self._max_batch = max_batch
         self._max_wait = max_wait
-        self._waiting: deque[_Entry[Item, Row]] = deque()
-        self._arrived = asyncio.Event()
-        self._full = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._urgent: deque[_Entry[Item, Row]] = deque()
+        self._patient: deque[_Entry[Item, Row]] = deque()
+        self._wakes: SimpleQueue[None] = SimpleQueue()
+        self._waking = False
+        self._running: dict[int, tuple[float, list[_Entry[Item, Row]]]] = {}  # by lane, and since when
         self._closing = False
-        self._worker = asyncio.create_task(self._work())
+        self._ended = asyncio.Event()
+        self._lanes = self._alive = lanes
+        for lane in range(lanes):
+            # A daemon: a run that hangs must not keep the process from its end.
+            threading.Thread(target=self._work, args=(lane,), name=f"lane-{lane}", daemon=True).start()
 
     @property
     def alive(self) -> bool:
         """Whether there is still somebody to run batches."""
-        return not self._worker.done()
+        return not self._ended.is_set()
 
-    async def submit(self, item: Item, deadline: float) -> Delivered[Row]:
-        """Return the row of ``item``; raises DeadlinePassed, or InferenceFailed when ``run`` fails on it alone."""
-        if self._closing or not self.alive:
+    @property
+    def waiting(self) -> int:
+        """How many items are in no batch yet."""
+        return len(self._urgent) + len(self._patient)
+
+    def longest_run(self) -> float:
+        """Seconds since the oldest batch that is running now began; 0 when none is."""
+        running = list(self._running.values())
+        return time.monotonic() - min(began for began, _ in running) if running else 0.0
+
+    async def submit(self, item: Item, deadline: float, *, urgent: bool = True) -> Delivered[Row]:
+        """Return the row of ``item``; raises DeadlinePassed, or InferenceFailed when ``run`` fails on it alone.
+
+        An item that is not ``urgent`` is taken when no urgent one waits.
+        """
+        if self._closing:
             raise InferenceFailed("the engine is closed")
-        entry: _Entry[Item, Row] = _Entry(item, deadline, time.monotonic(), asyncio.get_running_loop().create_future())
-        self._waiting.append(entry)
-        self._arrived.set()
-        if len(self._waiting) >= self._max_batch:
-            self._full.set()
+        entry: _Entry[Item, Row] = _Entry(item, deadline, time.monotonic(), self._loop.create_future())
+        (self._urgent if urgent else self._patient).append(entry)
+        if not self._waking:
+            self._waking = True
+            self._loop.call_soon(self._wake)
         return await entry.future
 
     async def close(self) -> None:
         """Run what waits, then stop."""
+        if not self._closing:
+            self._closing = True
+            self._wake()
+        await self._ended.wait()
+
+    def abandon(self) -> None:
+        """Stop at once: fail what waits and what runs, and forget the threads, of which one may hang for ever."""
         self._closing = True
-        self._arrived.set()
-        self._full.set()  # there is nothing more to wait for
-        await self._worker
+        self._wake()
+        for _, entries in list(self._running.values()):
+            _fail(entries)
+        self._stop()
 
-    async def _work(self) -> None:
+    def _wake(self) -> None:
+        """Wake every lane that sleeps; one that is busy looks for itself when it is done."""
+        self._waking = False
+        for _ in range(self._lanes - self._wakes.qsize()):
+            self._wakes.put(None)
+
+    def _work(self, lane: int) -> None:
         try:
-            while not (self._closing and not self._waiting):
-                await self._arrived.wait()
-                if self._max_wait and not self._closing:
-                    await self._let_it_fill()
-                entries = self._collect()
-                if entries:
-                    await self._run_batch(entries)
-                if not self._waiting and not self._closing:
-                    self._arrived.clear()
+            while self.waiting or not self._closing:
+                if self._max_wait:
+                    self._let_it_fill()
+                if entries := self._collect():
+                    self._running[lane] = (time.monotonic(), entries)
+                    self._run_batch(entries)
+                    del self._running[lane]
+                elif not self._closing:
+                    self._wakes.get()
         finally:
-            self._abandon(self._waiting)  # empty, unless the worker was killed
+            self._tell(self._lane_ended, lane)
 
-    async def _let_it_fill(self) -> None:
-        self._full.clear()
-        if len(self._waiting) < self._max_batch:
+    def _let_it_fill(self) -> None:
+        until = time.monotonic() + self._max_wait
+        while 0 < self.waiting < self._max_batch and not self._closing:
             try:
-                await asyncio.wait_for(self._full.wait(), self._max_wait)
-            except TimeoutError:
+                self._wakes.get(timeout=max(0.0, until - time.monotonic()))
+            except Empty:
                 return
 
     def _collect(self) -> list[_Entry[Item, Row]]:
-        """Take the next batch, leaving out those that nobody waits for and those that are too late."""
+        """Take the next batch, leaving out those that nobody waits for and those that are too late.
+
+        It is this lane's share of what waits: two lanes that are free take half of it each.
+        """
         entries: list[_Entry[Item, Row]] = []
-        now = time.monotonic()
-        while self._waiting and len(entries) < self._max_batch:
-            entry = self._waiting.popleft()
-            if entry.future.done():  # cancelled: its caller left
-                continue
+        late: list[_Entry[Item, Row]] = []
+        now, free = time.monotonic(), self._lanes - len(self._running)
+        most = min(self._max_batch, -(-self.waiting // max(1, free)))
+        while len(entries) < most and (entry := self._next()) is not None:
             if entry.deadline < now:
-                entry.future.set_exception(DeadlinePassed("the image waited longer than its request may take"))
-                continue
-            entries.append(entry)
+                late.append(entry)
+            elif not entry.future.done():  # else cancelled: its caller left
+                entries.append(entry)
+        if late:
+            self._tell(_fail, late, DeadlinePassed, "the image waited longer than its request may take")
         return entries
 
-    async def _run_batch(self, entries: list[_Entry[Item, Row]]) -> None:
-        started = time.monotonic()
+    def _next(self) -> _Entry[Item, Row] | None:
+        for waiting in (self._urgent, self._patient):
+            try:
+                return waiting.popleft()
+            except IndexError:  # another lane may have been quicker
+                continue
+        return None
+
+    def _run_batch(self, entries: list[_Entry[Item, Row]]) -> None:
+        """Run the entries and deliver their rows; of a batch that fails the halves, so that only the guilty fail."""
+        began = time.monotonic()
         try:
-            rows = await self._run([entry.item for entry in entries])
+            rows = list(self._run([entry.item for entry in entries]))
             if len(rows) != len(entries):  # a short answer must never become a shifted one
                 raise InferenceFailed(f"{len(entries)} images gave {len(rows)} rows")
-        except asyncio.CancelledError:
-            self._abandon(entries)
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever the device raises is answered, and the worker lives on
-            await self._bisect(entries, error)
-            return
-        finished = time.monotonic()
-        for entry, row in zip(entries, rows, strict=True):
-            if not entry.future.done():
-                entry.future.set_result(Delivered(row, started - entry.entered, finished - started, len(entries)))
+        except Exception as error:  # noqa: BLE001 - whatever the device raises is answered, and the lane lives on
+            if len(entries) > 1:
+                middle = len(entries) // 2
+                for half in (entries[:middle], entries[middle:]):
+                    if wanted := [entry for entry in half if not entry.future.done()]:
+                        self._run_batch(wanted)
+                return
+            failure = InferenceFailed("the model failed on this image")
+            failure.__cause__ = error
+            rows = [failure]
+        self._tell(_deliver, entries, rows, began, time.monotonic() - began)
 
-    async def _bisect(self, entries: list[_Entry[Item, Row]], error: Exception) -> None:
-        """Run the halves of a failed batch, so that only the guilty fail."""
-        if len(entries) == 1:
-            if not entries[0].future.done():
-                failure = InferenceFailed("the model failed on this image")
-                failure.__cause__ = error
-                entries[0].future.set_exception(failure)
-            return
-        middle = len(entries) // 2
-        for half in (entries[:middle], entries[middle:]):
-            if alive := [entry for entry in half if not entry.future.done()]:
-                await self._run_batch(alive)
+    def _tell(self, callback: Callable[..., None], *arguments: object) -> None:
+        """Have the loop call back: futures are its own."""
+        with suppress(RuntimeError):  # it is closed, and nobody waits any more
+            self._loop.call_soon_threadsafe(callback, *arguments)
 
-    def _abandon(self, entries: Iterable[_Entry[Item, Row]]) -> None:
-        """Let nobody wait for a worker that is gone."""
-        for entry in entries:
-            if not entry.future.done():
-                entry.future.set_exception(InferenceFailed("the engine stopped"))
+    def _lane_ended(self, lane: int) -> None:
+        _fail(self._running.pop(lane, (0, ()))[1])  # none, unless the lane was killed
+        self._alive -= 1
+        if not self._alive:
+            self._stop()
+
+    def _stop(self) -> None:
+        self._closing = True
+        _fail([*self._urgent, *self._patient])
+        self._ended.set()
+
+
+def _deliver(entries: Sequence[_Entry[Item, Row]], rows: Sequence[Row | Exception], began: float, ran: float) -> None:
+    for entry, row in zip(entries, rows, strict=True):
+        if entry.future.done():  # its caller left meanwhile
+            continue
+        if isinstance(row, Exception):
+            entry.future.set_exception(row)
+        else:
+            entry.future.set_result(Delivered(row, began - entry.entered, ran, len(entries)))
+
+
+def _fail(
+    entries: Iterable[_Entry[Item, Row]], error: type[Exception] = InferenceFailed, why: str = "the engine stopped"
+) -> None:
+    for entry in entries:
+        if not entry.future.done():
+            entry.future.set_exception(error(why))

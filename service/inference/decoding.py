@@ -14,6 +14,9 @@ from models.preprocess import Pixels, preprocess
 from service.settings import Settings
 from service.uploads.upload import Upload
 
+# On one core a PNG of 32 x 32 pixels takes 45 us, a JPEG of 128 x 128 takes 150; to ask a thread takes 40.
+_SMALL_BYTES, _SMALL_PIXELS = 16_384, 128 * 128
+
 
 @dataclass(frozen=True, slots=True)
 class ImageInfo:
@@ -33,7 +36,14 @@ class Decoders:
         self._threads = ThreadPoolExecutor(settings.decode_threads or os.cpu_count(), thread_name_prefix="decode")
 
     async def decode(self, upload: Upload, spec: InputSpec) -> tuple[ImageInfo, Pixels]:
-        """Return what the file says and its pixels, uint8 ``[height, width, channels]``; raises an ImageError."""
+        """Return what the file says and its pixels, uint8 ``[height, width, channels]``; raises an ImageError.
+
+        What is small is decoded here and now: a thread would take longer to be asked than to do it.
+        """
+        if len(upload.data) <= _SMALL_BYTES:
+            image = OpenImage(upload.read(), self._limits)
+            if image.width * image.height <= _SMALL_PIXELS:
+                return _info(image), preprocess(image, spec)
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._decode, upload, spec)
 
     def close(self) -> None:
@@ -43,7 +53,11 @@ class Decoders:
     def _decode(self, upload: Upload, spec: InputSpec) -> tuple[ImageInfo, Pixels]:
         image = OpenImage(upload.read(), self._limits)
         with self._memory.held(image.memory):
-            return ImageInfo(image.format, image.width, image.height), preprocess(image, spec)
+            return _info(image), preprocess(image, spec)
+
+
+def _info(image: OpenImage) -> ImageInfo:
+    return ImageInfo(image.format, image.width, image.height)
 
 
 class _Memory:

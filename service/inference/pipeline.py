@@ -3,9 +3,7 @@
 import asyncio
 import logging
 import time
-from dataclasses import asdict, dataclass
-
-import numpy as np
+from dataclasses import dataclass
 
 from models.errors import ImageError
 from models.postprocess import Answer, answer
@@ -71,28 +69,37 @@ class Pipeline:
 
     def _failed(self, error: Exception) -> Problem:
         problem = problem_of(error)
-        self._metrics.errors.labels(problem.type).inc()
+        self._metrics.errors.add(problem.type)
         if problem is INTERNAL:
             log.error("unexpected error", exc_info=error)
         return problem
 
     async def _answer(self, engine: Engine, upload: Upload, top_k: int, deadline: float) -> Outcome:
-        manifest = engine.manifest
-        with self._metrics.image(manifest.name, manifest.version) as measured:
-            try:
-                outcome, batch = await self._run(engine, upload, top_k, deadline)
-            except ImageError:
-                self.admission.finished()
-                raise
-            except InferenceFailed as error:
-                self.admission.finished()
-                reason = str(error.__cause__ or error)
-                extra = {"model": manifest.name, "version": manifest.version, "reason": reason}
-                log.error("inference failed", extra=extra)
-                raise
+        manifest, ended = engine.manifest, "failed"
+        try:
+            outcome, batch = await self._run(engine, upload, top_k, deadline)
+            ended = "ok"
+        except ImageError:
             self.admission.finished()
-            measured.succeeded(asdict(outcome.timing), batch)
+            raise
+        except InferenceFailed as error:
+            self.admission.finished()
+            reason = str(error.__cause__ or error)
+            log.error("inference failed", extra={"model": manifest.name, "version": manifest.version, "reason": reason})
+            raise
+        finally:
+            self._metrics.images.add(manifest.name, str(manifest.version), ended)
+        self.admission.finished()
+        self._measure(outcome.timing, batch)
         return outcome
+
+    def _measure(self, timing: Timing, batch: int) -> None:
+        self._metrics.batches.observe(batch)
+        observe = self._metrics.stages.observe
+        observe(timing.decode, "decode")
+        observe(timing.queue, "queue")
+        observe(timing.inference, "inference")
+        observe(timing.total, "total")
 
     async def _run(self, engine: Engine, upload: Upload, top_k: int, deadline: float) -> tuple[Outcome, int]:
         manifest = engine.manifest
@@ -100,7 +107,5 @@ class Pipeline:
         image, pixels = await self._decoders.decode(upload, manifest.input)
         decoded = time.monotonic()
         delivered = await engine.infer(pixels, deadline)
-        if not np.isfinite(delivered.row).all():
-            raise InferenceFailed("the model gave something that is not a number for this image")
         timing = Timing(decoded - started, delivered.queue_s, delivered.run_s, time.monotonic() - started)
         return Outcome(answer(delivered.row, manifest, top_k), image, timing), delivered.batch

@@ -58,11 +58,11 @@ class RequestContext:
 
     def _finish(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "unmatched")  # a template: paths of strangers would be endless
-        self._metrics.requests.labels(scope["method"], route, str(status)).inc()
-        self._metrics.request_seconds.labels(route).observe(seconds)
+        self._metrics.requests.add(scope["method"], route, str(status))
+        self._metrics.request_seconds.observe(seconds, route)
         noted: dict[str, object] = scope["state"]["noted"]
         if "problem" in noted:
-            self._metrics.errors.labels(noted["problem"]).inc()
+            self._metrics.errors.add(str(noted["problem"]))
         level = logging.DEBUG if route in _PROBE_ROUTES else logging.INFO
         extra = {
             "id": scope["state"]["request_id"],

@@ -1,32 +1,17 @@
 """Metrics in Prometheus' format, in a registry of the app's own so that two apps can live in one process."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.metrics_core import GaugeMetricFamily
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from typing_extensions import override
+
+from service.observability.tallies import Counter, Histogram
 
 # From a small image to a deadline: seconds, each about twice the one before.
 _BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 _BATCHES = (1, 2, 4, 8, 16, 32, 64, 128)
-
-
-class Measured:
-    """One image on its way; tell it how the way ended."""
-
-    def __init__(self, stages: Histogram, batches: Histogram) -> None:
-        self._stages = stages
-        self._batches = batches
-        self.outcome = "failed"
-
-    def succeeded(self, stages: dict[str, float], batch: int) -> None:
-        """Note the seconds of each stage, and the size of the batch that the image was run in."""
-        self.outcome = "ok"
-        self._batches.observe(batch)
-        for stage, seconds in stages.items():
-            self._stages.labels(stage).observe(seconds)
 
 
 class _Engines(Collector):
@@ -46,52 +31,27 @@ class _Engines(Collector):
         yield family
 
 
-class Metrics:
+class Metrics(Collector):
     """All metrics of one app."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        self.requests = Counter(
-            "whatsit_requests", "Requests answered.", ["method", "route", "status"], registry=self.registry
-        )
+        self.requests = Counter("whatsit_requests", "Requests answered.", ["method", "route", "status"])
         self.request_seconds = Histogram(
-            "whatsit_request_seconds",
-            "From the headers to the end of the answer.",
-            ["route"],
-            buckets=_BUCKETS,
-            registry=self.registry,
+            "whatsit_request_seconds", "From the headers to the end of the answer.", ["route"], _BUCKETS
         )
-        self.errors = Counter(
-            "whatsit_errors",
-            "Problems answered, of requests and of images in batches.",
-            ["type"],
-            registry=self.registry,
-        )
-        self.images = Counter(
-            "whatsit_images", "Images by how their way ended.", ["model", "version", "outcome"], registry=self.registry
-        )
+        self.errors = Counter("whatsit_errors", "Problems answered, of requests and of images in batches.", ["type"])
+        self.images = Counter("whatsit_images", "Images by how their way ended.", ["model", "version", "outcome"])
         self.stages = Histogram(
-            "whatsit_stage_seconds",
-            "Seconds of one image in decode, queue, inference and total.",
-            ["stage"],
-            buckets=_BUCKETS,
-            registry=self.registry,
+            "whatsit_stage_seconds", "Seconds of one image in decode, queue, inference and total.", ["stage"], _BUCKETS
         )
-        self.batches = Histogram(
-            "whatsit_batch_images",
-            "Images in the batch that an image was run in.",
-            buckets=_BATCHES,
-            registry=self.registry,
-        )
+        self.batches = Histogram("whatsit_batch_images", "Images in the batch that an image was run in.", [], _BATCHES)
+        self.registry = CollectorRegistry()
+        self.registry.register(self)
 
-    @contextmanager
-    def image(self, model: str, version: int) -> Iterator[Measured]:
-        """Count one image, ``ok`` when told so, else ``failed``."""
-        measured = Measured(self.stages, self.batches)
-        try:
-            yield measured
-        finally:
-            self.images.labels(model, str(version), measured.outcome).inc()
+    @override
+    def collect(self) -> Iterator[Metric]:
+        for tally in (self.requests, self.request_seconds, self.errors, self.images, self.stages, self.batches):
+            yield tally.family(tally.numbers)
 
     def watch(self, name: str, help_text: str, value: Callable[[], float]) -> None:
         """Add a gauge that is read from ``value`` when the metrics are."""

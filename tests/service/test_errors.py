@@ -158,10 +158,11 @@ async def test_limits_of_time_and_room(start: Start) -> None:
 
 async def test_a_fault_of_our_own(app: App, caplog: pytest.LogCaptureFixture) -> None:
     app.services.pipeline.close()  # as a thread pool that died
-    response = await post(app, "/v1/predict")
+    large = encode(solid("red", (200, 200)), "PNG")  # a small one needs no thread
+    response = await post(app, "/v1/predict", large)
     assert_problem(response, 500, "internal")
     assert response.headers["connection"] == "close"
-    batch = (await post(app, "/v1/predict/batch", files([RED, RED]), MULTIPART)).json()
+    batch = (await post(app, "/v1/predict/batch", files([large, large]), MULTIPART)).json()
     assert [result["error"]["type"].rpartition(":")[2] for result in batch["results"]] == ["internal"] * 2
     assert [record.message for record in caplog.records].count("unexpected error") == 3
     assert app.services.pipeline.admission.inside == 0

@@ -10,10 +10,11 @@ from service.inference import decoding
 from service.inference.decoding import Decoders
 from service.settings import Settings
 from service.uploads.upload import Upload
-from tests.support.images import encode, gradient
+from tests.support.images import encode, gradient, solid
 
 SPEC = InputSpec(height=4, width=4)
 MANY = 12
+SIDE = 160  # smaller ones are decoded without a thread
 
 
 @pytest.fixture
@@ -39,16 +40,16 @@ def at_once(monkeypatch):
 async def decode_many(limit: int) -> None:
     decoders = Decoders(Settings(decode_threads=4, max_decoding_bytes=limit))
     try:
-        upload = Upload(None, encode(gradient((32, 32)), "PNG"))
+        upload = Upload(None, encode(gradient((SIDE, SIDE)), "PNG"))
         decoded = await asyncio.gather(*(decoders.decode(upload, SPEC) for _ in range(MANY)))
-        assert [(info.width, info.height, pixels.shape) for info, pixels in decoded] == [(32, 32, (4, 4, 3))] * MANY
+        assert [(info.width, info.height, pixels.shape) for info, pixels in decoded] == [(SIDE, SIDE, (4, 4, 3))] * MANY
     finally:
         decoders.close()
 
 
 @pytest.mark.parametrize(("images_that_fit", "expected"), [(100, 4), (2, 2), (0, 1)])
 async def test_what_is_decoded_at_once_fits_the_memory(at_once, images_that_fit, expected):
-    await decode_many(max(1, images_that_fit * 32 * 32 * 9))
+    await decode_many(max(1, images_that_fit * SIDE * SIDE * 9))
     assert at_once[0] == expected
 
 
@@ -62,3 +63,23 @@ async def test_a_refused_image_holds_no_memory(at_once):
     finally:
         decoders.close()
     assert at_once[0] == 1
+
+
+@pytest.mark.parametrize("side", [32, SIDE])
+async def test_small_images_need_no_thread(side: int) -> None:
+    decoders = Decoders(Settings(decode_threads=1))
+    decoders.close()
+    upload = Upload(None, encode(gradient((side, side)), "PNG"))
+    if side == SIDE:
+        with pytest.raises(RuntimeError, match="shutdown"):
+            await decoders.decode(upload, SPEC)
+    else:
+        assert (await decoders.decode(upload, SPEC))[0].width == side
+
+
+async def test_a_small_file_that_claims_many_pixels_goes_to_a_thread(at_once):
+    decoders = Decoders(Settings(decode_threads=1))
+    decoders.close()
+    with pytest.raises(RuntimeError, match="shutdown"):
+        await decoders.decode(Upload(None, encode(solid("red", (2000, 2000)), "PNG")), SPEC)
+    assert at_once[0] == 0
