@@ -3,6 +3,7 @@
 They prove the whole path from bytes to probabilities on the machine, provider and precision that will serve.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,8 +143,8 @@ def replay(session: Session, golden: Golden, pixels: Pixels, tolerance: float | 
     ``tolerance`` is that of the graph, in place of the one of the images.
     """
     most = golden.tolerance if tolerance is None else tolerance
-    for size in (1, _BATCH):
-        difference = _differences(session, golden, pixels, size)
+    for size, alone in itertools.product((1, _BATCH), session.ways):
+        difference = _differences(session, golden, pixels, size, alone=alone)
         worst = int(difference.argmax())
         if not difference[worst] <= most:  # also when it is not a number
             raise GoldenMismatch(
@@ -152,19 +153,21 @@ def replay(session: Session, golden: Golden, pixels: Pixels, tolerance: float | 
             )
 
 
-def _differences(session: Session, golden: Golden, pixels: Pixels, size: int) -> NDArray[np.float32]:
+def _differences(
+    session: Session, golden: Golden, pixels: Pixels, size: int, *, alone: bool = False
+) -> NDArray[np.float32]:
     """How far each image's probabilities are from the recorded ones, run in batches of ``size``."""
     expected = np.array([entry.probabilities for entry in golden.images], np.float32)
-    got = np.concatenate([_run(session, pixels[at : at + size]) for at in range(0, len(pixels), size)])
+    got = np.concatenate([_run(session, pixels[at : at + size], alone=alone) for at in range(0, len(pixels), size)])
     if got.shape != expected.shape:
         raise GoldenMismatch(f"golden images give {got.shape}, recorded were {expected.shape}")
     difference: NDArray[np.float32] = np.abs(got - expected).max(axis=1)
     return difference
 
 
-def _run(session: Session, pixels: Pixels) -> Probabilities:
+def _run(session: Session, pixels: Pixels, *, alone: bool = False) -> Probabilities:
     try:
-        return session.run(pixels)
+        return session.run(pixels, alone=alone)
     except Exception as error:  # onnxruntime's errors share no root but Exception
         reason = str(error).partition("\n")[0]
         raise GoldenMismatch(f"the graph fails on {len(pixels)} golden images: {reason}") from error

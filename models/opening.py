@@ -44,27 +44,31 @@ def open_version(
     device: Device = "cpu",
     threads: int = 0,
     precision: Asked | None = None,
+    threads_alone: int = 0,
 ) -> Opened:
     """Open and prove one graph of a version: that of ``precision``, by default the one its metrics are of.
 
-    Raises NotFound, a BundleError that says what is wrong with the version, or DeviceUnavailable.
+    ``threads`` and ``threads_alone`` are those of models.runtime.Session. Raises NotFound, a BundleError that says what
+    is wrong with the version, or DeviceUnavailable.
     """
-    opened = open_bundle(store.bundle(name, version), device, threads, precision)
+    opened = open_bundle(store.bundle(name, version), device, threads, precision, threads_alone)
     _check_place(opened.manifest, name, version)
     return opened
 
 
-def open_bundle(bundle: Path, device: Device = "cpu", threads: int = 0, precision: Asked | None = None) -> Opened:
+def open_bundle(
+    bundle: Path, device: Device = "cpu", threads: int = 0, precision: Asked | None = None, threads_alone: int = 0
+) -> Opened:
     """Open and prove the bundle in a folder: checksums, signature, golden images; see open_version."""
     manifest = read_manifest(bundle)
     check_files(bundle, manifest)
     *better, last = real_devices(device)
     for real in better:
         try:
-            return _open(bundle, manifest, real, threads, precision)
+            return _open(bundle, manifest, real, precision, threads, threads_alone)
         except DeviceUnavailable as error:  # the package is there, a driver or a library of CUDA is not
             log.warning("running on the CPU", extra={"reason": str(error)})
-    return _open(bundle, manifest, last, threads, precision)
+    return _open(bundle, manifest, last, precision, threads, threads_alone)
 
 
 def prove_version(store: Store, name: str, version: int) -> None:
@@ -77,7 +81,7 @@ def prove_bundle(bundle: Path) -> Manifest:
     manifest = read_manifest(bundle)
     check_files(bundle, manifest)
     for precision in manifest.graphs:
-        _open(bundle, manifest, "cpu", 0, precision)
+        _open(bundle, manifest, "cpu", precision)
     return manifest
 
 
@@ -101,13 +105,20 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _open(bundle: Path, manifest: Manifest, device: RealDevice, threads: int, asked: Asked | None) -> Opened:
+def _open(
+    bundle: Path,
+    manifest: Manifest,
+    device: RealDevice,
+    asked: Asked | None,
+    threads: int = 0,
+    threads_alone: int = 0,
+) -> Opened:
     precision, reason = choose(manifest.graphs, device, asked or manifest.reference)
     graph = manifest.graphs[precision]
     data = read_graph(bundle / graph.file)
     # Hashed again in memory: what runs is what was proved, whoever writes to the folder meanwhile.
     _compare(graph.file, hashlib.sha256(data).hexdigest(), manifest)
-    session = Session(data, device, threads)
+    session = Session(data, device, threads, threads_alone)
     session.check_signature(manifest.input, len(manifest.labels))
     recorded = golden.read(bundle)
     opened = Opened(manifest, precision, session, recorded, golden.load(bundle, recorded, manifest.input), reason)

@@ -22,9 +22,10 @@ log = logging.getLogger(__name__)
 def build_services(settings: Settings, metrics: Metrics, in_flight: InFlight) -> Services:
     """Make what the routes use; nothing is opened yet."""
     store = Store(settings.store)
-    fleet = Fleet(store, settings)
-    services = Services(settings, store, fleet, Pipeline(settings, metrics), metrics, in_flight)
-    metrics.watch("whatsit_permits_held", "Images inside the service.", lambda: services.pipeline.admission.inside)
+    pipeline = Pipeline(settings, metrics)
+    fleet = Fleet(store, settings, lambda: pipeline.admission.inside)
+    services = Services(settings, store, fleet, pipeline, metrics, in_flight)
+    metrics.watch("whatsit_permits_held", "Images inside the service.", lambda: pipeline.admission.inside)
     metrics.watch("whatsit_permits", "The most images inside the service.", lambda: settings.queue_capacity)
     metrics.watch_engines(
         lambda: [(e.manifest.name, str(e.manifest.version), e.precision, e.device) for e in fleet.engines()]

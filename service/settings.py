@@ -38,9 +38,17 @@ class Settings(BaseSettings):
         "auto",
         description="Which graph of a version runs: fp32, fp16, int8, or auto for the one that pays on the device.",
     )
-    threads: int = Field(0, ge=0, le=256, description="Threads of onnxruntime for one graph; 0 is one a core.")
+    threads: int = Field(
+        0,
+        ge=0,
+        le=256,
+        description="Threads of one run of a graph; 0 is one, and one a core when nothing else is to be done.",
+    )
+    lanes: int = Field(0, ge=0, le=256, description="Runs of a graph at a time; 0 is one a core on a CPU, one on CUDA.")
     decode_threads: int = Field(0, ge=0, le=256, description="Threads that decode images; 0 is one a core.")
-    max_batch: int = Field(32, ge=1, le=1024, description="The most images in one run of the graph.")
+    max_batch: int = Field(
+        0, ge=0, le=1024, description="The most images in one run of a graph; 0 measures what pays when it is opened."
+    )
     max_wait_ms: float = Field(
         0, ge=0, le=1000, description="How long a free device waits for a batch to fill; keep it below one run."
     )

@@ -1,7 +1,7 @@
 """An engine: one version opened in memory on one device, with a queue of its own."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -17,11 +17,20 @@ from service.inference.batcher import Batcher, Delivered
 class Engine:
     """Runs the graph of ``opened`` in batches of at most ``max_batch``, ``lanes`` at a time.
 
-    Make it inside a running loop.
+    ``inside`` tells how many images are inside the service: a batch of all of them has the machine to itself. Make it
+    inside a running loop.
     """
 
-    def __init__(self, opened: Opened, max_batch: int, max_wait: float = 0.0, lanes: int = 1) -> None:
+    def __init__(
+        self,
+        opened: Opened,
+        max_batch: int,
+        max_wait: float = 0.0,
+        lanes: int = 1,
+        inside: Callable[[], int] = lambda: 0,
+    ) -> None:
         self._opened = opened
+        self._inside = inside
         self._batcher: Batcher[Pixels, Probabilities] = Batcher(self._run, max_batch, max_wait, lanes)
         self._proved = True  # opening proved it
 
@@ -58,7 +67,8 @@ class Engine:
 
     def _run(self, images: list[Pixels]) -> Sequence[Probabilities | Exception]:
         try:
-            rows = self._opened.session.run(images[0][None] if len(images) == 1 else np.stack(images))
+            pixels = images[0][None] if len(images) == 1 else np.stack(images)
+            rows = self._opened.session.run(pixels, alone=self._inside() <= len(images))
         except Exception:
             self._proved = False
             raise

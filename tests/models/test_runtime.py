@@ -10,6 +10,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
+from models import runtime
 from models.errors import DeviceUnavailable, SignatureMismatch, UnsafeGraph
 from models.manifest import InputSpec
 from models.runtime import Session, open_session, read_graph, real_devices
@@ -239,3 +240,16 @@ def test_bytes_are_multiplied_without_saturating(asked: dict[str, Any]) -> None:
     """On processors without VNNI a convolution of bytes is wrong without the option; with VNNI it is only slower."""
     option = asked["options"].get_session_config_entry("session.x64quantprecision")
     assert option == ("0" if asked["vnni"] else "1")
+
+
+@pytest.mark.parametrize(("threads", "alone", "ways"), [(1, 2, (False, True)), (1, 1, (False,)), (0, 2, (False,))])
+def test_a_run_that_is_alone_may_have_threads_of_its_own(threads: int, alone: int, ways: tuple[bool, ...]) -> None:
+    session = Session(colour_graph().SerializeToString(), "cpu", threads, alone)
+    assert session.ways == ways
+    pixels = np.arange(3 * 8 * 8 * 3, dtype=np.uint8).reshape(3, 8, 8, 3)
+    assert np.abs(session.run(pixels, alone=True) - session.run(pixels)).max() < 1e-6
+
+
+def test_a_large_graph_is_opened_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime, "_TWICE_BYTES", 10)
+    assert Session(colour_graph().SerializeToString(), "cpu", 1, 2).ways == (False,)

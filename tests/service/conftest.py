@@ -46,7 +46,7 @@ def store(tmp_path: Path) -> Store:
 @pytest.fixture
 def settings(colours_root: Path) -> Settings:
     """Those of a service whose default model is ``tiny``."""
-    return Settings(store=colours_root, default_model="tiny", threads=1)
+    return Settings(store=colours_root, default_model="tiny", threads=1, lanes=1, max_batch=32)
 
 
 @pytest.fixture
@@ -74,6 +74,8 @@ def server(tmp_path_factory: pytest.TempPathFactory, colours_root: Path) -> Iter
         "store": colours_root,
         "default_model": "tiny",
         "threads": 1,
+        "lanes": 1,
+        "max_batch": 32,
         "header_timeout_s": 1,
         "body_timeout_s": 2,
         "keep_alive_s": 2,

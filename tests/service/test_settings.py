@@ -46,7 +46,7 @@ def test_an_unknown_name_in_the_file_is_an_error(text: str) -> None:
         ("port", -1),
         ("port", 65536),
         ("port", "http"),
-        ("max_batch", 0),
+        ("max_batch", -1),
         ("max_images", 0),
         ("queue_capacity", 0),
         ("max_wait_ms", -1),

@@ -1,6 +1,7 @@
 """What a failing device does to the items of its batch: the guilty fail, the others are answered."""
 
 import asyncio
+import threading
 import time
 
 import pytest
@@ -82,8 +83,9 @@ async def test_those_who_leave_while_a_failed_batch_is_halved_are_not_run_again(
     assert all(1 not in batch for batch in device.batches[1:])
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-async def test_a_lane_that_was_killed_fails_what_it_ran_and_the_other_goes_on() -> None:
+async def test_a_lane_that_was_killed_fails_what_it_ran_and_the_other_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threading, "excepthook", lambda killed: None)  # pytest's would warn
+
     def killed(items: list[int]) -> list[int]:
         if POISON in items:
             raise SystemExit  # not an Exception: what ends a thread ends the lane

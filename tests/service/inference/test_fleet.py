@@ -38,7 +38,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def fleet(store: Store, clock: Clock) -> AsyncIterator[Fleet]:
-    fleet = Fleet(store, Settings(store=store.root, default_model="tiny", threads=1), clock)
+    fleet = Fleet(store, Settings(store=store.root, default_model="tiny", threads=1), clock=clock)
     yield fleet
     await fleet.close()
 

@@ -1,0 +1,65 @@
+"""Which batch is chosen, over a session that takes the time it is told to."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.manifest import InputSpec
+from models.opening import open_version
+from models.store import Store
+from service.inference import tuning
+from service.inference.tuning import best_batch
+
+SPEC = InputSpec(height=8, width=8)
+
+
+class Paper:
+    """A session whose images take so many seconds each, by the size of their batch; the clock is its own."""
+
+    def __init__(self, seconds: dict[int, float]) -> None:
+        self.now = 0.0
+        self.sizes: list[int] = []
+        self._seconds = seconds
+
+    def run(self, pixels: np.ndarray) -> None:
+        assert pixels.shape[1:] == SPEC.shape
+        self.sizes.append(len(pixels))
+        self.now += len(pixels) * self._seconds[len(pixels)]
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize(
+    ("seconds", "best", "tried"),
+    [
+        pytest.param({1: 10, 2: 9, 4: 5, 8: 3, 16: 2, 32: 1, 64: 1}, 32, 64, id="the larger the better"),
+        pytest.param({1: 5, 2: 6, 4: 7, 8: 8, 16: 9, 32: 9, 64: 9}, 1, 64, id="alone"),
+        pytest.param({1: 10, 2: 5, 4: 4.9, 8: 4.9, 16: 4.9, 32: 4.9, 64: 4.9}, 2, 64, id="the rest is not worth it"),
+        pytest.param({1: 1e5, 2: 1, 4: 1, 8: 1, 16: 1, 32: 1, 64: 1}, 1, 1, id="no time for more"),
+        pytest.param({1: 5000, 2: 4000, 4: 3500, 8: 1}, 4, 4, id="time for some"),
+    ],
+)
+def test_the_smallest_batch_that_is_about_as_fast_as_any(
+    monkeypatch: pytest.MonkeyPatch, seconds: dict[int, float], best: int, tried: int
+) -> None:
+    paper = Paper({size: each / 1e6 for size, each in seconds.items()})
+    monkeypatch.setattr(tuning, "time", paper)
+    chosen, measured = best_batch(paper, SPEC)  # type: ignore[arg-type]
+    assert (chosen, max(measured)) == (best, tried)
+    assert measured == pytest.approx({size: seconds[size] / 1e6 for size in measured})
+
+
+def test_none_is_tried_above_the_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    paper = Paper(dict.fromkeys((1, 2, 4, 8), 1e-6))
+    monkeypatch.setattr(tuning, "time", paper)
+    best_batch(paper, SPEC, most=8)  # type: ignore[arg-type]
+    assert set(paper.sizes) == {1, 2, 4, 8}
+
+
+def test_a_real_session_is_measured(colours_root: Path) -> None:
+    opened = open_version(Store(colours_root), "tiny", 1, threads=1)
+    chosen, measured = best_batch(opened.session, opened.manifest.input)
+    assert chosen in measured
+    assert all(each > 0 for each in measured.values())
