@@ -41,6 +41,7 @@ class Session:
         self._session = self._alone = _open(graph, _PROVIDERS[device], threads)
         if device == "cpu" and threads_alone > threads > 0 and len(graph) <= _TWICE_BYTES:
             self._alone = _open(graph, _CPU, threads_alone, alone=True)
+        self._options = onnxruntime.RunOptions()
         self.provider: str = self._session.get_providers()[0]
 
     @property
@@ -71,7 +72,11 @@ class Session:
         ``alone``: nothing else is to be done on this machine now. Several threads may call it at a time.
         """
         session = self._alone if alone else self._session
-        return cast(Probabilities, session.run(["probabilities"], {"pixels": pixels})[0])
+        return cast(Probabilities, session.run(["probabilities"], {"pixels": pixels}, self._options)[0])
+
+    def stop(self) -> None:
+        """Have every run that is under way fail at its next node, and every later one at its first."""
+        self._options.terminate = True
 
 
 def open_session(graph: Path, device: RealDevice = "cpu", threads: int = 0) -> Session:

@@ -37,11 +37,12 @@ def build_services(settings: Settings, metrics: Metrics, in_flight: InFlight) ->
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Open the default model in the background, so that the process can answer that it lives meanwhile."""
     services: Services = app.state.services
-    opening = asyncio.create_task(_open_default(services.fleet))
+    tasks = [asyncio.create_task(_open_default(services.fleet)), asyncio.create_task(services.fleet.watch())]
     try:
         yield
     finally:
-        opening.cancel()
+        for task in tasks:
+            task.cancel()
         await services.fleet.close()
         services.pipeline.close()
 

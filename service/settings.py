@@ -78,6 +78,9 @@ class Settings(BaseSettings):
     header_timeout_s: float = Field(5, gt=0, description="Seconds for the headers of a request to arrive.")
     body_timeout_s: float = Field(20, gt=0, description="Seconds for the body of a request to arrive.")
     request_timeout_s: float = Field(10, gt=0, description="Seconds from the whole body to the answer, else 504.")
+    run_timeout_s: float = Field(
+        10, gt=0, description="Seconds after which a run of a graph counts as hanging, and its engine is replaced."
+    )
     keep_alive_s: int = Field(5, ge=0, description="Seconds that an idle connection is kept open.")
     shutdown_grace_s: int = Field(20, ge=0, description="Seconds that requests have to finish after SIGTERM.")
     log_level: LogLevel = Field("info", description="The least severe lines to log.")

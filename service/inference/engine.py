@@ -61,9 +61,18 @@ class Engine:
             self._proved = await asyncio.to_thread(self._prove)
         return self._proved
 
+    def hangs(self, most: float) -> bool:
+        """Whether a run has taken longer than ``most`` seconds, and may never come back."""
+        return self._batcher.longest_run() > most
+
     async def close(self) -> None:
         """Finish what was accepted."""
         await self._batcher.close()
+
+    def abandon(self) -> None:
+        """Fail what was accepted, and stop the runs; one that hangs in a single node keeps its thread for ever."""
+        self._opened.session.stop()
+        self._batcher.abandon()
 
     def _run(self, images: list[Pixels]) -> Sequence[Probabilities | Exception]:
         try:

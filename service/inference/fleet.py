@@ -26,6 +26,7 @@ _Key = tuple[str, int]
 _RESOLVED_FOR_S = 1.0
 # A version that failed its proof is not proved again at every request.
 _FAILED_FOR_S = 30.0
+_WATCHED_EVERY_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +111,32 @@ class Fleet:
         task = self._opening.get((name, version))
         return task.result() if task is not None and _opened(task) else None
 
+    async def watch(self) -> None:
+        """Replace engines that hang, for as long as the service runs."""
+        while True:
+            await asyncio.sleep(_WATCHED_EVERY_S)
+            for key, task in list(self._opening.items()):
+                if _opened(task) and task.result().hangs(self._settings.run_timeout_s):
+                    self._replace(key, task.result())
+
     async def close(self) -> None:
-        """Close every engine after what it accepted."""
-        opened = await asyncio.gather(*self._opening.values(), return_exceptions=True)
+        """Close every engine after what it accepted, unless it hangs."""
+        await asyncio.gather(*self._opening.values(), return_exceptions=True)
+        engines = self.engines()
         self._opening.clear()
-        for engine in opened:
-            if isinstance(engine, Engine):
-                await engine.close()
+        try:
+            async with asyncio.timeout(self._settings.run_timeout_s):
+                await asyncio.gather(*(engine.close() for engine in engines))
+        except TimeoutError:
+            for engine in engines:
+                engine.abandon()
+
+    def _replace(self, key: _Key, engine: Engine) -> None:
+        """Let the version be opened anew at once, so that only those who wait for the old engine are failed."""
+        log.error("engine replaced", extra={"model": key[0], "version": key[1], "reason": "a run does not come back"})
+        del self._opening[key]
+        self._begin(key)
+        engine.abandon()
 
     def _engine(self, resolved: Resolved) -> "asyncio.Task[Engine]":
         """The task that opens a version, or has; raises what refused it a moment ago."""
@@ -124,10 +144,11 @@ class Fleet:
         failed_at, error = self._failed.get(key, (0.0, None))
         if error is not None and self._clock() - failed_at < _FAILED_FOR_S:
             raise error.with_traceback(None)  # the frames of every request that met it would be kept with it
-        task = self._opening.get(key)
-        if task is None:
-            task = self._opening[key] = asyncio.create_task(self._open(key))
-            task.add_done_callback(partial(self._settled, key))
+        return self._opening.get(key) or self._begin(key)
+
+    def _begin(self, key: _Key) -> "asyncio.Task[Engine]":
+        task = self._opening[key] = asyncio.create_task(self._open(key))
+        task.add_done_callback(partial(self._settled, key))
         return task
 
     def _settled(self, key: _Key, task: "asyncio.Task[Engine]") -> None:

@@ -27,6 +27,9 @@ class JsonFormatter(logging.Formatter):
 
 def configure_logs(level: str) -> None:
     """Send all logs of the process to standard error as JSON."""
+    # What no line says need not be found out for each: https://docs.python.org/3/howto/logging.html#optimization
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None  # noqa: SLF001 - that page says so
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

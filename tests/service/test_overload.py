@@ -9,13 +9,14 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
+import pytest
 from starlette.types import Message
 
 from tests.service.conftest import Start
 from tests.service.support.apps import App
 from tests.service.support.asgi import GONE, converse, piece
 from tests.service.support.bodies import MULTIPART, files
-from tests.service.support.moods import GOOD, SLOW, mood
+from tests.service.support.moods import GOOD, HANGS, SLOW, mood
 from tests.service.support.problems import assert_problem
 from tests.service.support.process import Server
 from tests.service.support.raw import connect, request
@@ -124,3 +125,23 @@ def test_many_clients_on_kept_connections_each_get_their_own_answers(server: Ser
 
     with ThreadPoolExecutor(12) as clients:
         assert all(right for rights in clients.map(ask, range(12)) for right in rights)
+
+
+async def test_an_engine_that_hangs_is_replaced_and_only_those_inside_it_fail(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with start(run_timeout_s=0.2, default_model="moody") as app:
+        await app.services.fleet.lease(app.services.fleet.default)
+        first = await asyncio.gather(predict(app, HANGS), batch(app, [HANGS, GOOD]))
+        assert_problem(first[0], 500, "inference-failed")
+        assert {result["status"] for result in first[1].json()["results"]} == {"error"}
+        assert (await predict(app, GOOD)).status_code == 200
+        assert await app.services.fleet.ready()
+        assert app.services.pipeline.admission.inside == 0
+    assert [record.model for record in caplog.records if record.message == "engine replaced"] == ["moody"]
+
+
+async def test_the_end_does_not_wait_for_an_engine_that_hangs(start: Start) -> None:
+    async with start(run_timeout_s=0.1, request_timeout_s=0.05, default_model="moody") as app:
+        await app.services.fleet.lease(app.services.fleet.default)
+        assert_problem(await predict(app, HANGS), 504, "deadline-passed")

@@ -14,7 +14,7 @@ from models.preprocess import Pixels, load_pixels
 from models.store import Store
 from service.errors import InferenceFailed
 from service.inference.engine import Engine
-from tests.service.support.moods import FAILS, GOOD, SLOW, mood
+from tests.service.support.moods import FAILS, GOOD, HANGS, SLOW, mood
 
 
 @pytest.fixture(scope="session")
@@ -82,3 +82,19 @@ async def test_closing_finishes_what_was_accepted(moody: Opened) -> None:
 
 async def test_it_says_what_it_is(moody: Opened, engine: Engine) -> None:
     assert (engine.manifest.name, engine.device) == ("moody", "cpu")
+
+
+async def test_a_run_that_does_not_come_back_is_noticed_and_stopped(colours_root: Path) -> None:
+    opened = open_version(Store(colours_root), "moody", 1, threads=1)
+    engine = Engine(opened, max_batch=2)
+    tasks = [asyncio.create_task(engine.infer(pixels(opened, which), soon())) for which in (HANGS, GOOD, GOOD)]
+    async with asyncio.timeout(30):
+        while not engine.hangs(0.05):  # noqa: ASYNC110 - there is nothing to wait on
+            await asyncio.sleep(0.01)
+    assert not engine.hangs(60)
+    engine.abandon()
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(result) for result in results] == [InferenceFailed] * 3
+    assert not await engine.healthy()
+    with pytest.raises(Exception, match="terminate"):
+        opened.session.run(pixels(opened)[None])

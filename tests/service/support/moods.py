@@ -11,6 +11,7 @@ from tests.support.graphs import colour_graph
 from tests.support.images import encode, solid
 
 GOOD = 255
+HANGS = 250
 SLOW = 251
 FAILS = 252  # the whole batch, as a real graph does
 NONSENSE = 253  # not a number, for this image only
@@ -77,6 +78,7 @@ def _slow_nodes() -> list[onnx.NodeProto]:
 def _constants(slow_s: float) -> list[tuple[np.ndarray, str]]:
     times, index, factor = np.zeros(256, np.int64), np.zeros(256, np.int64), np.ones(256, np.float32)
     times[SLOW] = round(slow_s * _TIMES_A_SECOND)
+    times[HANGS] = np.iinfo(np.int64).max
     index[FAILS] = 1000
     factor[NONSENSE] = np.nan
     return [
