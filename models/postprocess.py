@@ -1,6 +1,7 @@
 """From a row of probabilities to an answer for people."""
 
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Literal
 
 import numpy as np
@@ -9,6 +10,8 @@ from numpy.typing import NDArray
 from models.manifest import Manifest
 
 Probabilities = NDArray[np.float32]
+
+_MANY = 50  # classes, from which on NumPy sorts faster
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +43,32 @@ class Answer:
 
 def answer(probabilities: Probabilities, manifest: Manifest, top_k: int) -> Answer:
     """Turn ``probabilities``, float32 ``[classes]``, into the answer; ties go to the lower index."""
-    order = np.argsort(-probabilities, kind="stable")
-    best = order[:top_k].tolist()
-    scores = [round(score, 6) for score in probabilities[best].tolist()]
-    labels = manifest.labels
-    predictions = tuple(Prediction(labels[index], index, score) for index, score in zip(best, scores, strict=True))
-    # Before rounding, on the scores that the thresholds were found on.
-    accepted = probabilities[best[0]] >= manifest.decision.threshold_of(best[0])
+    scores: list[float] = probabilities.tolist()
+    order = _from_the_best(scores, probabilities)
+    labels, best = manifest.labels, order[0]
+    predictions = tuple(Prediction(labels[index], index, round(scores[index], 6)) for index in order[:top_k])
+    # Before rounding to six decimals, on the scores that the thresholds were found on.
+    accepted = scores[best] >= _float32(manifest.decision.threshold_of(best))
     decision: Literal["accept", "review"] = "accept" if accepted else "review"
-    return Answer(labels[best[0]], scores[0], decision, _candidates(probabilities, order, manifest), predictions)
+    return Answer(labels[best], predictions[0].score, decision, _candidates(scores, order, manifest), predictions)
 
 
-def _candidates(probabilities: Probabilities, order: NDArray[np.intp], manifest: Manifest) -> tuple[str, ...] | None:
+def _from_the_best(scores: list[float], probabilities: Probabilities) -> list[int]:
+    if len(scores) > _MANY:
+        order: list[int] = np.argsort(-probabilities, kind="stable").tolist()
+        return order
+    return sorted(range(len(scores)), key=scores.__getitem__, reverse=True)
+
+
+def _candidates(scores: list[float], order: list[int], manifest: Manifest) -> tuple[str, ...] | None:
     """The labels scored at least the threshold of the conformal sets, and the best one in any case."""
     if manifest.conformal is None:
         return None
-    count = max(1, np.count_nonzero(probabilities >= manifest.conformal.threshold))
-    return tuple(manifest.labels[index] for index in order[:count].tolist())
+    least = _float32(manifest.conformal.threshold)
+    others = takewhile(lambda index: scores[index] >= least, order[1:])
+    return tuple(manifest.labels[index] for index in (order[0], *others))
+
+
+def _float32(threshold: float) -> float:
+    """As scores are: float32, whose nearest value may be on the other side of what is written in decimals."""
+    return float(np.float32(threshold))

@@ -1,13 +1,14 @@
 """Gives every request an id, one log line and its metrics, and turns what nobody caught into a plain 500."""
 
 import logging
+import os
 import re
 import time
-import uuid
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import INTERNAL
+from service.observability.logs import FIELDS
 from service.observability.metrics import Metrics
 from service.responses import send_problem
 
@@ -34,7 +35,7 @@ class RequestContext:
             await self._app(scope, receive, send)
             return
         started = time.monotonic()
-        request_id = _client_id(scope) or uuid.uuid4().hex
+        request_id = _client_id(scope) or os.urandom(16).hex()
         state = scope.setdefault("state", {})
         state["request_id"], state["noted"] = request_id, {}
         status = 0
@@ -64,7 +65,7 @@ class RequestContext:
         if "problem" in noted:
             self._metrics.errors.add(str(noted["problem"]))
         level = logging.DEBUG if route in _PROBE_ROUTES else logging.INFO
-        extra = {
+        fields = {
             "id": scope["state"]["request_id"],
             "method": scope["method"],
             "path": scope["path"],
@@ -72,7 +73,7 @@ class RequestContext:
             "ms": round(seconds * 1000, 2),
             **noted,
         }
-        log.log(level, "request", extra=extra)
+        log.log(level, "request", extra={FIELDS: fields})
 
 
 def _client_id(scope: Scope) -> str | None:

@@ -37,7 +37,7 @@ async def test_a_refusal_is_counted_and_its_kind_logged(app: App, caplog: pytest
     app.services.in_flight.draining = True
     await app.client.get("/v1/models")
     assert await app.metric('whatsit_errors_total{type="draining"}') == 1
-    assert [record.problem for record in caplog.records if record.message == "request"] == ["draining"]
+    assert [record.fields["problem"] for record in caplog.records if record.message == "request"] == ["draining"]
 
 
 @pytest.mark.parametrize("path", ["/health/live", "/metrics"])
