@@ -11,6 +11,7 @@ from models.errors import WhatsitError
 from models.store import Store
 from service.deps import Services
 from service.inference.fleet import Fleet
+from service.inference.opening import LocalOpener
 from service.inference.pipeline import Pipeline
 from service.middleware.drain import InFlight
 from service.observability.metrics import Metrics
@@ -23,7 +24,7 @@ def build_services(settings: Settings, metrics: Metrics, in_flight: InFlight) ->
     """Make what the routes use; nothing is opened yet."""
     store = Store(settings.store)
     pipeline = Pipeline(settings, metrics)
-    fleet = Fleet(store, settings, lambda: pipeline.admission.inside)
+    fleet = Fleet(store, settings, LocalOpener(store, settings, lambda: pipeline.admission.inside))
     services = Services(settings, store, fleet, pipeline, metrics, in_flight)
     metrics.watch("whatsit_permits_held", "Images inside the service.", lambda: pipeline.admission.inside)
     metrics.watch("whatsit_permits", "The most images inside the service.", lambda: settings.queue_capacity)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import numpy as np
 
@@ -14,7 +15,38 @@ from service.errors import InferenceFailed
 from service.inference.batcher import Batcher, Delivered
 
 
-class Engine:
+class Engine(Protocol):
+    """What answers for one version, in this process or in another."""
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the version is."""
+
+    @property
+    def device(self) -> RealDevice:
+        """``cpu`` or ``cuda``."""
+
+    @property
+    def precision(self) -> Precision:
+        """The precision of the graph that runs."""
+
+    async def infer(self, pixels: Pixels, deadline: float, *, urgent: bool = True) -> Delivered[Probabilities]:
+        """Return float32 ``[classes]`` for uint8 ``[height, width, channels]``; see Batcher.submit."""
+
+    async def healthy(self) -> bool:
+        """Whether it answers."""
+
+    def hangs(self, most: float) -> bool:
+        """Whether a run has taken longer than ``most`` seconds, and may never come back."""
+
+    async def close(self) -> None:
+        """Finish what was accepted."""
+
+    def abandon(self) -> None:
+        """Fail what was accepted, and stop the runs."""
+
+
+class LocalEngine:
     """Runs the graph of ``opened`` in batches of at most ``max_batch``, ``lanes`` at a time.
 
     ``inside`` tells how many images are inside the service: a batch of all of them has the machine to itself. Make it

@@ -9,13 +9,11 @@ from functools import partial
 from typing import Literal
 
 from models.errors import BundleError, DeviceUnavailable, NotFound, WhatsitError
-from models.opening import Opened, open_version
 from models.refs import Ref, parse_ref
 from models.store import Resolved, Store
 from service.errors import NotReady
 from service.inference.engine import Engine
-from service.inference.sharing import lanes_of, threads_of
-from service.inference.tuning import best_batch
+from service.inference.opening import Opener
 from service.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -38,20 +36,17 @@ class Lease:
 
 
 class Fleet:
-    """Opens the versions of ``store`` and hands out their engines.
-
-    ``inside`` tells how many images are inside the service, for engines that want the machine to themselves.
-    """
+    """Has the versions of ``store`` opened by ``opener``, and hands out their engines."""
 
     def __init__(
         self,
         store: Store,
         settings: Settings,
-        inside: Callable[[], int] = lambda: 0,
+        opener: Opener,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.store = store
-        self._inside = inside
+        self._opener = opener
         self._settings = settings
         self._clock = clock
         self._default: Ref | None = None
@@ -157,10 +152,8 @@ class Fleet:
             self._opening.pop(key, None)
 
     async def _open(self, key: _Key) -> Engine:
-        name, version = key
-        settings = self._settings
         try:
-            opened, max_batch, seconds = await asyncio.to_thread(self._open_now, key)
+            engine = await self._opener(*key)
         except NotFound:  # removed since it was resolved
             raise
         except (BundleError, DeviceUnavailable) as error:
@@ -172,21 +165,7 @@ class Fleet:
             self._refuse(key, refusal)
             raise refusal from error
         self._failed.pop(key, None)
-        lanes = lanes_of(settings, opened.session.device)
-        engine = Engine(opened, max_batch, settings.max_wait_ms / 1000, lanes, self._inside)
-        runs: dict[str, object] = {"device": engine.device, "precision": engine.precision, "reason": opened.reason}
-        measured = {size: round(1000 * each, 3) for size, each in seconds.items()}
-        runs |= {"max_batch": max_batch, "lanes": lanes, "ms_an_image": measured}
-        log.info("version opened", extra={"model": name, "version": version, **runs})
         return engine
-
-    def _open_now(self, key: _Key) -> tuple[Opened, int, dict[int, float]]:
-        settings = self._settings
-        threads, alone = threads_of(settings)
-        opened = open_version(self.store, *key, settings.device, threads, settings.precision, alone)
-        if settings.max_batch:
-            return opened, settings.max_batch, {}
-        return opened, *best_batch(opened.session, opened.manifest.input)
 
     def _refuse(self, key: _Key, error: WhatsitError) -> None:
         log.error("version refused", extra={"model": key[0], "version": key[1], "reason": str(error)})

@@ -13,7 +13,7 @@ from models.opening import Opened, open_version
 from models.preprocess import Pixels, load_pixels
 from models.store import Store
 from service.errors import InferenceFailed
-from service.inference.engine import Engine
+from service.inference.engine import Engine, LocalEngine
 from tests.service.support.moods import FAILS, GOOD, HANGS, SLOW, mood
 
 
@@ -24,7 +24,7 @@ def moody(colours_root: Path) -> Opened:
 
 @pytest.fixture
 async def engine(moody: Opened) -> AsyncIterator[Engine]:
-    engine = Engine(moody, max_batch=8)
+    engine = LocalEngine(moody, max_batch=8)
     yield engine
     await engine.close()
 
@@ -60,7 +60,7 @@ async def test_an_engine_that_failed_proves_itself_before_it_is_called_healthy(m
 
 async def test_an_engine_whose_golden_images_no_longer_come_back_is_not_healthy(moody: Opened) -> None:
     others = moody.golden.model_copy(update={"images": moody.golden.images[::-1]})
-    engine = Engine(replace(moody, golden=others), max_batch=8)
+    engine = LocalEngine(replace(moody, golden=others), max_batch=8)
     with pytest.raises(InferenceFailed):
         await engine.infer(pixels(moody, FAILS), soon())
     assert not await engine.healthy()
@@ -70,7 +70,7 @@ async def test_an_engine_whose_golden_images_no_longer_come_back_is_not_healthy(
 
 
 async def test_closing_finishes_what_was_accepted(moody: Opened) -> None:
-    engine = Engine(moody, max_batch=1)
+    engine = LocalEngine(moody, max_batch=1)
     tasks = [asyncio.create_task(engine.infer(pixels(moody, which), soon())) for which in (SLOW, GOOD, GOOD)]
     await asyncio.sleep(0)
     await engine.close()
@@ -86,7 +86,7 @@ async def test_it_says_what_it_is(moody: Opened, engine: Engine) -> None:
 
 async def test_a_run_that_does_not_come_back_is_noticed_and_stopped(colours_root: Path) -> None:
     opened = open_version(Store(colours_root), "moody", 1, threads=1)
-    engine = Engine(opened, max_batch=2)
+    engine = LocalEngine(opened, max_batch=2)
     tasks = [asyncio.create_task(engine.infer(pixels(opened, which), soon())) for which in (HANGS, GOOD, GOOD)]
     async with asyncio.timeout(30):
         while not engine.hangs(0.05):  # noqa: ASYNC110 - there is nothing to wait on

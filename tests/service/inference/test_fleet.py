@@ -15,6 +15,7 @@ from models.refs import Ref
 from models.store import Store
 from service.errors import NotReady
 from service.inference.fleet import Fleet
+from service.inference.opening import LocalOpener
 from service.settings import Settings
 from tests.support.bundles import publish_tiny
 
@@ -38,7 +39,8 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def fleet(store: Store, clock: Clock) -> AsyncIterator[Fleet]:
-    fleet = Fleet(store, Settings(store=store.root, default_model="tiny", threads=1), clock=clock)
+    settings = Settings(store=store.root, default_model="tiny", threads=1)
+    fleet = Fleet(store, settings, LocalOpener(store, settings), clock)
     yield fleet
     await fleet.close()
 
@@ -190,7 +192,8 @@ async def test_the_default_is_the_one_that_is_set_or_cifar10_or_the_only_one(tmp
 
 
 def default_of(root: Path, **changes: object) -> Ref:
-    return Fleet(Store(root), Settings(store=root, **changes)).default
+    store, settings = Store(root), Settings(store=root, **changes)
+    return Fleet(store, settings, LocalOpener(store, settings)).default
 
 
 def assert_no_default(root: Path, found: str) -> None:
@@ -238,7 +241,8 @@ async def test_closing_ends_every_engine_those_still_opening_too(store: Store) -
     publish_tiny(store.root, "other")
     publish_tiny(store.root, "bad")
     spoil(store.bundle("bad", 1))
-    fleet = Fleet(store, Settings(store=store.root, threads=1))
+    settings = Settings(store=store.root, threads=1)
+    fleet = Fleet(store, settings, LocalOpener(store, settings))
     opened = await fleet.lease(TINY)
     opening = [asyncio.create_task(fleet.lease(Ref(name))) for name in ("bad", "other")]
     await asyncio.sleep(0)

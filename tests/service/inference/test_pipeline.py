@@ -15,6 +15,7 @@ from models.store import Store
 from service.errors import Full, InferenceFailed, Problem
 from service.inference.engine import Engine
 from service.inference.fleet import Fleet
+from service.inference.opening import LocalOpener
 from service.inference.pipeline import Outcome, Pipeline
 from service.observability.metrics import Metrics
 from service.settings import Settings
@@ -45,7 +46,8 @@ class Rig:
 @pytest.fixture
 async def rig(settings: Settings) -> AsyncIterator[Rig]:
     few = settings.model_copy(update={"queue_capacity": 40, "default_model": "moody"})
-    fleet = Fleet(Store(few.store), few)
+    store = Store(few.store)
+    fleet = Fleet(store, few, LocalOpener(store, few))
     metrics = Metrics()
     pipeline = Pipeline(few, metrics)
     yield Rig(pipeline, (await fleet.lease(fleet.default)).engine, metrics, fleet.store)
