@@ -17,11 +17,13 @@ class Admission:
 
     A request that finds nobody inside is let in whatever its size, so that there is none that can never be answered.
     The rate is measured: images that finished, divided by the time in which there were any, over the last seconds.
+    Set ``told`` to be told whenever the number of images inside changes.
     """
 
     def __init__(self, capacity: int, max_wait: float, clock: Callable[[], float] = time.monotonic) -> None:
         self.capacity = capacity
         self.inside = 0
+        self.told: Callable[[int], None] = lambda _: None
         self._max_wait = max_wait
         self._clock = clock
         self._finished = 0.0  # images, fading
@@ -38,6 +40,7 @@ class Admission:
         """Hold a permit for each of ``images``; raises Full, with the time after which there may be room."""
         self.check(images)
         self.inside += images
+        self.told(self.inside)
         try:
             yield
         finally:
@@ -66,6 +69,7 @@ class Admission:
     def _give_back(self, images: int) -> None:
         self._advance()
         self.inside -= images
+        self.told(self.inside)
 
     def _advance(self) -> None:
         now = self._clock()

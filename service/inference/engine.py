@@ -36,8 +36,8 @@ class Engine(Protocol):
     async def healthy(self) -> bool:
         """Whether it answers."""
 
-    def hangs(self, most: float) -> bool:
-        """Whether a run has taken longer than ``most`` seconds, and may never come back."""
+    def lost(self, most: float) -> bool:
+        """Whether it will answer no more: a run has taken longer than ``most`` seconds, or its process is gone."""
 
     async def close(self) -> None:
         """Finish what was accepted."""
@@ -93,8 +93,8 @@ class LocalEngine:
             self._proved = await asyncio.to_thread(self._prove)
         return self._proved
 
-    def hangs(self, most: float) -> bool:
-        """Whether a run has taken longer than ``most`` seconds, and may never come back."""
+    def lost(self, most: float) -> bool:
+        """Whether it will answer no more: a run has taken longer than ``most`` seconds, or its process is gone."""
         return self._batcher.longest_run() > most
 
     async def close(self) -> None:

@@ -111,7 +111,7 @@ class Fleet:
         while True:
             await asyncio.sleep(_WATCHED_EVERY_S)
             for key, task in list(self._opening.items()):
-                if _opened(task) and task.result().hangs(self._settings.run_timeout_s):
+                if _opened(task) and task.result().lost(self._settings.run_timeout_s):
                     self._replace(key, task.result())
 
     async def close(self) -> None:
@@ -154,7 +154,7 @@ class Fleet:
     async def _open(self, key: _Key) -> Engine:
         try:
             engine = await self._opener(*key)
-        except NotFound:  # removed since it was resolved
+        except (NotFound, NotReady):  # removed since it was resolved; or it may be opened in a moment
             raise
         except (BundleError, DeviceUnavailable) as error:
             self._refuse(key, error)

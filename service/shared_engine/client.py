@@ -1,0 +1,187 @@
+"""A worker's end: engines that run in the engine's process."""
+
+import asyncio
+import itertools
+import logging
+from functools import partial
+from typing import cast
+
+import numpy as np
+from pydantic_core import from_json, to_json
+from typing_extensions import override
+
+from models.manifest import Manifest, Precision
+from models.postprocess import Probabilities
+from models.precision import RealDevice
+from models.preprocess import Pixels
+from service.errors import Full, NotReady
+from service.inference.batcher import Delivered
+from service.inference.engine import Engine
+from service.shared_engine.arena import Arena
+from service.shared_engine.wire import Infer, Kind, Messages, message, pack_infer, unpack_error, unpack_row
+
+log = logging.getLogger(__name__)
+
+_AGAIN_S = 0.05
+_STARTING = "the process that runs the models is starting; ask again in a moment"
+
+
+class RemoteOpener:
+    """Has versions opened by the engine's process at ``address``.
+
+    That reads this worker's images in ``memory``, which begins at the byte ``start`` of what it sees.
+    """
+
+    def __init__(self, address: str, memory: memoryview, start: int) -> None:
+        self._address = address
+        self._arena = Arena(memory)
+        self._start = start
+        self._connection: _Connection | None = None
+
+    async def __call__(self, name: str, version: int) -> Engine:
+        """Return an engine that was proved there; raises NotReady, NotFound, a BundleError or DeviceUnavailable."""
+        connection = self._connection
+        if connection is None:
+            raise NotReady(_STARTING)
+        told = from_json(await connection.ask(Kind.OPEN, to_json({"name": name, "version": version})))
+        manifest = Manifest.model_validate(told["manifest"])
+        return RemoteEngine(connection, told["handle"], manifest, told["device"], told["precision"])
+
+    async def keep_connected(self) -> None:
+        """Stay connected for as long as the service runs, and connect anew when the engine's process has died."""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                _, connection = await loop.create_unix_connection(
+                    lambda: _Connection(self._arena, self._start), self._address
+                )
+            except OSError:
+                await asyncio.sleep(_AGAIN_S)
+                continue
+            self._connection = connection
+            await connection.lost
+            self._connection = None
+            log.error("the engine's process is gone")
+
+    def disconnect(self) -> None:
+        """Leave."""
+        if self._connection is not None:
+            self._connection.close()
+
+
+class RemoteEngine:
+    """One version in the engine's process."""
+
+    def __init__(
+        self,
+        connection: "_Connection",
+        handle: int,
+        manifest: Manifest,
+        device: RealDevice,
+        precision: Precision,
+    ) -> None:
+        self._connection = connection
+        self._handle = handle
+        self.manifest = manifest
+        self.device = device
+        self.precision = precision
+
+    async def infer(self, pixels: Pixels, deadline: float, *, urgent: bool = True) -> Delivered[Probabilities]:
+        """Return float32 ``[classes]`` for uint8 ``[height, width, channels]``; see Batcher.submit.
+
+        Raises Full when the memory for images on their way is full, and NotReady when the engine's process died.
+        """
+        row, queue_s, run_s, batch = await self._connection.infer(self._handle, pixels, deadline, urgent=urgent)
+        return Delivered(np.frombuffer(row, np.float32), queue_s, run_s, batch)
+
+    async def healthy(self) -> bool:
+        """Whether the engine's process is there; it looks after its engines itself."""
+        return not self.lost(0)
+
+    def lost(self, most: float) -> bool:  # noqa: ARG002 - that process looks for runs that hang
+        """Whether the process that it ran in is gone."""
+        return self._connection.lost.done()
+
+    async def close(self) -> None:
+        """Nothing: others use the engine too."""
+
+    def abandon(self) -> None:
+        """Nothing is left to give up."""
+
+
+class _Connection(Messages):
+    """One connection to one process; ``lost`` is done when it ends."""
+
+    def __init__(self, arena: Arena, start: int) -> None:
+        super().__init__()
+        self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._arena = arena
+        self._start = start
+        self._numbers = itertools.count()
+        self._waiting: dict[int, asyncio.Future[bytes]] = {}
+        self._offsets: dict[int, int] = {}
+        self._transport: asyncio.WriteTransport | None = None
+
+    async def ask(self, kind: Kind, content: bytes, offset: int | None = None) -> bytes:
+        """Send a message and return the content of its answer; raises what FAILED tells of.
+
+        What lies at ``offset`` is taken back when the answer is there, whoever still waits for it.
+        """
+        if self._transport is None:
+            raise NotReady(_STARTING)
+        number = next(self._numbers)
+        if offset is not None:
+            self._offsets[number] = offset
+        answer = self._waiting[number] = asyncio.get_running_loop().create_future()
+        self._transport.write(message(kind, number, content))
+        try:
+            answered: bytes = await answer
+        except asyncio.CancelledError:
+            if self._transport is not None:
+                self._transport.write(message(Kind.CANCEL, number))
+            raise
+        return answered
+
+    async def infer(
+        self, handle: int, pixels: Pixels, deadline: float, *, urgent: bool
+    ) -> tuple[bytes, float, float, int]:
+        """Have one image run; see RemoteEngine.infer."""
+        if self.lost.done():
+            raise NotReady(_STARTING)
+        offset = self._arena.put(pixels)
+        if offset is None:
+            raise Full("the memory for images on their way to the model is full", retry_after=1)
+        asked = pack_infer(Infer(handle, self._start + offset, deadline, urgent))
+        return unpack_row(await self.ask(Kind.INFER, asked, offset))
+
+    def close(self) -> None:
+        """End it; who waits is told that the process is gone."""
+        if self._transport is not None:
+            self._transport.close()
+
+    @override
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.WriteTransport, transport)
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        self._arena.clear()
+        self._offsets.clear()
+        for answer in self._waiting.values():
+            if not answer.done():
+                answer.set_exception(NotReady("the process that ran the model died; ask again in a moment"))
+        self._waiting.clear()
+        self.lost.set_result(None)
+
+    @override
+    def receive(self, kind: Kind, number: int, content: bytes) -> None:
+        if (offset := self._offsets.pop(number, None)) is not None:
+            self._arena.free(offset)
+        answer = self._waiting.pop(number)
+        if answer.done():  # nobody waits any more
+            return
+        if kind is Kind.FAILED:
+            answer.set_exception(unpack_error(content))
+        else:
+            answer.set_result(content)
