@@ -17,11 +17,17 @@ from service.observability.metrics import Metrics
 from service.responses import failure, noted_problem
 from service.settings import Settings
 from service.shortcut import Shortcut
+from service.workers.board import Board, Slot
+from service.workers.counts import SharedCounts
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """Build the whole service; nothing is opened before its lifespan starts."""
-    metrics, in_flight = Metrics(), InFlight()
+def create_app(settings: Settings, slot: Slot | None = None) -> FastAPI:
+    """Build the whole service; nothing is opened before its lifespan starts.
+
+    ``slot`` is the place of this process among several; left out, it is alone.
+    """
+    slot = slot or Board().slots[0]
+    metrics, in_flight = Metrics(SharedCounts(slot)), InFlight()
     app = FastAPI(
         title="Whatsit",
         summary="Says what is in a picture, and how sure it is.",
@@ -30,7 +36,7 @@ def create_app(settings: Settings) -> FastAPI:
         # Nothing of what passes here is reported anywhere but in the log and under /metrics.
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
-    app.state.services = build_services(settings, metrics, in_flight)
+    app.state.services = build_services(settings, metrics, in_flight, slot)
     for router in (predict.router, batch.router, models.router, report.router, health.router):
         app.include_router(router)
     app.add_api_route("/", _docs, include_in_schema=False)

@@ -35,11 +35,17 @@ class Running:
         finally:
             connection.close()
 
+    def workers(self) -> list[int]:
+        """The ids of its workers; none when it serves in its own process. Linux only."""
+        pid = self.process.pid
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
+
     def memory_mb(self, what: str = "VmRSS") -> float:
-        """Resident memory now (``VmRSS``) or at its highest (``VmHWM``), in megabytes; Linux only."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
-        line = next(line for line in status.splitlines() if line.startswith(what))
-        return int(line.split()[1]) / 1000
+        """Resident memory now (``VmRSS``) or at its highest (``VmHWM``), in megabytes; Linux only.
+
+        That of its workers is added, where there are any: memory that they share counts for each.
+        """
+        return sum(_memory_kb(pid, what) for pid in (self.process.pid, *self.workers())) / 1000
 
     def stop(self) -> int:
         """Ask it to finish, and return its exit code; one that does not is killed, so that none is left behind."""
@@ -54,7 +60,7 @@ class Running:
 
 @contextmanager
 def running(settings: Mapping[str, object] | None = None, log: int | None = None) -> Iterator[Running]:
-    """Start ``whatsit serve`` with ``settings`` (by their names), wait until it is ready, stop it in the end.
+    """Start ``whatsit serve`` with ``settings`` (by their names), wait until all of it is ready, stop it in the end.
 
     ``log`` is a file descriptor for its log, standard error when left out. Raises RuntimeError when it ends or does
     not become ready.
@@ -83,9 +89,15 @@ def _wait_until_ready(server: Running) -> None:
 
 def _is_ready(server: Running) -> bool:
     try:
-        return server.ask("GET", "/health/ready")[0] == 200
+        status, answer = server.ask("GET", "/health/ready")
     except ConnectionRefusedError:
         return False  # not listening yet
+    return status == 200 and answer["workers"]["ready"] == answer["workers"]["of"]
+
+
+def _memory_kb(pid: int, what: str) -> int:
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith(what))
 
 
 def _free_port() -> int:

@@ -12,6 +12,7 @@ from service.inference.pipeline import Pipeline
 from service.middleware.drain import InFlight
 from service.observability.metrics import Metrics
 from service.settings import Settings
+from service.workers.board import Slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Services:
     pipeline: Pipeline
     metrics: Metrics
     in_flight: InFlight
+    slot: Slot
 
 
 # All async: FastAPI would send a plain function through a thread, which costs as much as the rest of its work.

@@ -16,16 +16,18 @@ from service.inference.pipeline import Pipeline
 from service.middleware.drain import InFlight
 from service.observability.metrics import Metrics
 from service.settings import Settings
+from service.workers.board import Slot
 
 log = logging.getLogger(__name__)
 
 
-def build_services(settings: Settings, metrics: Metrics, in_flight: InFlight) -> Services:
+def build_services(settings: Settings, metrics: Metrics, in_flight: InFlight, slot: Slot) -> Services:
     """Make what the routes use; nothing is opened yet."""
     store = Store(settings.store)
     pipeline = Pipeline(settings, metrics)
-    fleet = Fleet(store, settings, LocalOpener(store, settings, lambda: pipeline.admission.inside))
-    services = Services(settings, store, fleet, pipeline, metrics, in_flight)
+    pipeline.admission.told = slot.hold
+    fleet = Fleet(store, settings, LocalOpener(store, settings, slot.board.images_inside))
+    services = Services(settings, store, fleet, pipeline, metrics, in_flight, slot)
     metrics.watch("whatsit_permits_held", "Images inside the service.", lambda: pipeline.admission.inside)
     metrics.watch("whatsit_permits", "The most images inside the service.", lambda: settings.queue_capacity)
     metrics.watch_engines(

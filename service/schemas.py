@@ -136,6 +136,20 @@ class BatchResponse(BaseModel):
     summary: BatchSummary
 
 
+class WorkersOut(BaseModel):
+    """How many processes of the service have their default model ready, and how many there are to be."""
+
+    ready: int
+    of: int
+
+
+class ReadyResponse(BaseModel):
+    """The process that was asked is ready; of the others it tells what they last said."""
+
+    status: Literal["ready"] = "ready"
+    workers: WorkersOut
+
+
 class Running(BaseModel):
     """What of a version runs in this process: the graph of which precision, on which device."""
 

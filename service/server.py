@@ -14,6 +14,7 @@ from service.app import create_app
 from service.deps import Services
 from service.http_protocol import LimitedProtocol
 from service.settings import Settings
+from service.workers.board import Board, Slot
 
 _M_MMAP_THRESHOLD = -3  # of <malloc.h>
 _LARGE_BLOCK = 1 << 20
@@ -34,8 +35,11 @@ class Server(uvicorn.Server):
 
     @override
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to drain; end the grace when that was asked for before, and stop when nothing has started."""
-        grace = 0 if self._in_flight.draining else self._grace
+        """Begin to drain; end the grace when that was asked for before."""
+        self.drain(0 if self._in_flight.draining else self._grace)
+
+    def drain(self, grace: float) -> None:
+        """Refuse new requests and stop when none is in flight, or after ``grace`` seconds; at once when none came."""
         self._in_flight.draining = True
         self._drain_ends = time.monotonic() + grace
         if not self.started:
@@ -55,9 +59,19 @@ class Server(uvicorn.Server):
 
 
 def serve(settings: Settings) -> None:
-    """Serve until told to stop."""
-    app = create_app(settings)
+    """Serve in this process until told to stop."""
+    slot = Board().slots[0]
+    slot.occupy()
+    config, services = prepare(settings, slot)
+    Server(config, services).run()
+
+
+def prepare(settings: Settings, slot: Slot) -> tuple[uvicorn.Config, Services]:
+    """Make what a Server takes: the app and all around it, for the process whose place is ``slot``."""
+    app = create_app(settings, slot)
     services: Services = app.state.services
+    services.metrics.inherit()
+    services.metrics.starts.add(slot.kind)
     config = uvicorn.Config(
         app,
         host=settings.host,
@@ -73,7 +87,7 @@ def serve(settings: Settings) -> None:
         timeout_graceful_shutdown=settings.shutdown_grace_s,
     )
     _give_large_blocks_back()
-    Server(config, services).run()
+    return config, services
 
 
 def _give_large_blocks_back() -> None:

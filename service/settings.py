@@ -5,9 +5,9 @@ docs/settings.md lists them all; a test compares.
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 from typing_extensions import override
 
@@ -17,6 +17,18 @@ from models.runtime import Device
 from models.store import default_root
 
 LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+def _workers(value: object) -> object:
+    if value != "auto" and not (
+        str(value).isascii() and str(value).isdigit() and 1 <= int(str(value)) <= _MOST_WORKERS
+    ):
+        raise ValueError(f"a number from 1 to {_MOST_WORKERS}, or auto")
+    return value
+
+
+_MOST_WORKERS = 256
+Workers = Annotated[int | Literal["auto"], BeforeValidator(_workers)]
 
 
 class Settings(BaseSettings):
@@ -33,6 +45,7 @@ class Settings(BaseSettings):
         None,
         description="The ref that /v1/predict uses; when not set, cifar10 if the store has it, else its only model.",
     )
+    workers: Workers = Field(1, description="Processes that share the port: a number, or auto for one a core.")
     device: Device = Field("auto", description="Where graphs run: cuda, cpu, or auto for cuda where it is there.")
     precision: Asked = Field(
         "auto",
@@ -80,6 +93,9 @@ class Settings(BaseSettings):
     request_timeout_s: float = Field(10, gt=0, description="Seconds from the whole body to the answer, else 504.")
     run_timeout_s: float = Field(
         10, gt=0, description="Seconds after which a run of a graph counts as hanging, and its engine is replaced."
+    )
+    worker_timeout_s: float = Field(
+        10, ge=1, description="Seconds after which a worker whose event loop stands still is killed and replaced."
     )
     keep_alive_s: int = Field(5, ge=0, description="Seconds that an idle connection is kept open.")
     shutdown_grace_s: int = Field(20, ge=0, description="Seconds that requests have to finish after SIGTERM.")

@@ -1,6 +1,7 @@
 """``whatsit serve``."""
 
 import os
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -16,6 +17,7 @@ _Host = Annotated[str | None, typer.Option(help="The address to listen on.")]
 _Port = Annotated[int | None, typer.Option(help="The port to listen on; 0 takes any free one.")]
 _Model = Annotated[str | None, typer.Option("--model", help="The ref that /v1/predict uses.")]
 _OTHER_VARIABLES = {"WHATSIT_CACHE"}  # where training keeps what it downloads
+_Workers = Annotated[str | None, typer.Option(help="Processes that share the port: a number, or auto.")]
 _Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda.")]
 
 
@@ -24,6 +26,7 @@ def serve(
     port: _Port = None,
     store: StoreOption = None,
     model: _Model = None,
+    workers: _Workers = None,
     device: _Device = None,
     precision: PrecisionOption = None,
 ) -> None:
@@ -35,22 +38,21 @@ def serve(
     """
     # Late, so that `whatsit --help` need not import a web server.
     from service.observability.logs import configure_logs
-    from service.server import serve as run
+    from service.workers.apart import apart
+    from service.workers.launch import serve as run
 
     _refuse_unknown_variables()
     given: dict[str, Any] = {"host": host, "port": port, "store": store, "default_model": model}
-    given |= {"device": device, "precision": precision}
+    given |= {"workers": workers, "device": device, "precision": precision}
     settings = Settings(**{name: value for name, value in given.items() if value is not None})
     if settings.default_model is not None:
         # A typing mistake is said before anything runs.
         Store(settings.store).resolve(parse_ref(settings.default_model))
     if settings.device == "cuda" or settings.precision != "auto":
-        _prove_as_asked(settings)
+        prove = partial(_prove_as_asked, settings)
+        prove() if settings.workers == 1 else apart(prove)
     configure_logs(settings.log_level)
-    try:
-        run(settings)
-    except SystemExit as end:  # uvicorn has exit codes of its own; the last lines of the log say why
-        raise typer.Exit(1 if end.code else 0) from end
+    raise typer.Exit(run(settings))
 
 
 def _refuse_unknown_variables() -> None:

@@ -13,7 +13,14 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 
 
 class JsonFormatter(logging.Formatter):
-    """``{"time", "level", "event", ...extras}``; an exception becomes one escaped text."""
+    """``{"time", "level", "event", ...extras}``; an exception becomes one escaped text.
+
+    ``always`` are members of every line.
+    """
+
+    def __init__(self, **always: object) -> None:
+        super().__init__()
+        self._always = always
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line of ``record``."""
@@ -21,6 +28,7 @@ class JsonFormatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "event": record.getMessage(),
+            **self._always,
         }
         members = vars(record)
         if FIELDS in members:
@@ -32,13 +40,13 @@ class JsonFormatter(logging.Formatter):
         return _encode(line)
 
 
-def configure_logs(level: str) -> None:
-    """Send all logs of the process to standard error as JSON."""
+def configure_logs(level: str, **always: object) -> None:
+    """Send all logs of the process to standard error as JSON, with the members ``always`` in every line."""
     # What no line says need not be found out for each: https://docs.python.org/3/howto/logging.html#optimization
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging._srcfile = None  # noqa: SLF001 - that page says so
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter())
+    handler.setFormatter(JsonFormatter(**always))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # Its access log repeats ours without the request's id; its start and stop lines speak for themselves.
     logging.getLogger("uvicorn.access").disabled = True

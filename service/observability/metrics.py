@@ -1,40 +1,42 @@
 """Metrics in Prometheus' format, in a registry of the app's own so that two apps can live in one process."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
 
-from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from typing_extensions import override
 
-from service.observability.tallies import Counter, Histogram
+from service.observability.snapshot import Snapshot, merge
+from service.observability.tallies import Counter, Histogram, Labels
 
 # From a small image to a deadline: seconds, each about twice the one before.
 _BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 _BATCHES = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
-class _Engines(Collector):
-    """What runs when the metrics are read: a gauge of 1 for each open version."""
+class Exchange(Protocol):
+    """By which the processes of one service know of each other's numbers."""
 
-    def __init__(self, rows: Callable[[], Iterable[Sequence[str]]]) -> None:
-        self._rows = rows
+    def show(self, own: Snapshot) -> None:
+        """Let the others see ``own``."""
 
-    @override
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        labels = ["model", "version", "precision", "device"]
-        family = GaugeMetricFamily(
-            "whatsit_engine_info", "Versions that are open, and what of them runs.", labels=labels
-        )
-        for row in self._rows():
-            family.add_metric(row, 1)
-        yield family
+    def others(self) -> Iterable[Snapshot]:
+        """What the others have shown."""
+
+    def predecessor(self) -> Snapshot:
+        """What was shown last by the one that this process replaces."""
 
 
 class Metrics(Collector):
-    """All metrics of one app."""
+    """All metrics of one app; with an ``exchange``, what is told adds up those of all processes.
 
-    def __init__(self) -> None:
+    Whoever tells the sum has shown its own before. So the sum never falls, whichever process is asked next and
+    whichever dies: what was told once can be seen by all.
+    """
+
+    def __init__(self, exchange: Exchange | None = None) -> None:
         self.requests = Counter("whatsit_requests", "Requests answered.", ["method", "route", "status"])
         self.request_seconds = Histogram(
             "whatsit_request_seconds", "From the headers to the end of the answer.", ["route"], _BUCKETS
@@ -45,21 +47,56 @@ class Metrics(Collector):
             "whatsit_stage_seconds", "Seconds of one image in decode, queue, inference and total.", ["stage"], _BUCKETS
         )
         self.batches = Histogram("whatsit_batch_images", "Images in the batch that an image was run in.", [], _BATCHES)
+        self.starts = Counter("whatsit_process_starts", "Processes of the service that were started.", ["kind"])
+        self._tallies: tuple[Counter | Histogram, ...] = (
+            *(self.requests, self.request_seconds, self.errors, self.images),
+            *(self.stages, self.batches, self.starts),
+        )
+        self._gauges: dict[str, tuple[str, Callable[[], float]]] = {}
+        self._engines: Callable[[], list[Labels]] = list
+        self._exchange = exchange
         self.registry = CollectorRegistry()
         self.registry.register(self)
 
-    @override
-    def collect(self) -> Iterator[Metric]:
-        for tally in (self.requests, self.request_seconds, self.errors, self.images, self.stages, self.batches):
-            yield tally.family(tally.numbers)
-
     def watch(self, name: str, help_text: str, value: Callable[[], float]) -> None:
         """Add a gauge that is read from ``value`` when the metrics are."""
-        Gauge(name, help_text, registry=self.registry).set_function(value)
+        self._gauges[name] = (help_text, value)
 
-    def watch_engines(self, rows: Callable[[], Iterable[Sequence[str]]]) -> None:
+    def watch_engines(self, rows: Callable[[], list[Labels]]) -> None:
         """Add model, version, precision and device of each open version, read from ``rows`` when the metrics are."""
-        self.registry.register(_Engines(rows))
+        self._engines = rows
+
+    def snapshot(self) -> Snapshot:
+        """The numbers of this process as they are now."""
+        counts = {tally.name: tally.numbers for tally in self._tallies}
+        gauges = {name: value() for name, (_, value) in self._gauges.items()}
+        return Snapshot(counts, gauges, self._engines())
+
+    def inherit(self) -> None:
+        """Count on from where the one that this process replaces ended; its gauges were its own."""
+        if self._exchange:
+            predecessor = self._exchange.predecessor()
+            for tally in self._tallies:
+                tally.numbers.update(predecessor.counts.get(tally.name, {}))
+
+    def show(self) -> None:
+        """Let other processes see the numbers of this one as they are now."""
+        if self._exchange:
+            self._exchange.show(self.snapshot())
+
+    @override
+    def collect(self) -> Iterator[Metric]:
+        self.show()
+        total = merge([self.snapshot(), *(self._exchange.others() if self._exchange else ())])
+        for tally in self._tallies:
+            yield tally.family(total.counts.get(tally.name, {}))
+        for name, (help_text, _) in self._gauges.items():
+            yield GaugeMetricFamily(name, help_text, total.gauges.get(name, 0))
+        labels = ["model", "version", "precision", "device"]
+        engines = GaugeMetricFamily("whatsit_engine_info", "Versions that are open, and what runs.", labels=labels)
+        for row in total.engines:
+            engines.add_metric(row, 1)
+        yield engines
 
     def text(self) -> bytes:
         """The exposition in Prometheus' text format 0.0.4."""

@@ -50,11 +50,10 @@ class RemoteOpener:
     async def keep_connected(self) -> None:
         """Stay connected for as long as the service runs, and connect anew when the engine's process has died."""
         loop = asyncio.get_running_loop()
+        make = partial(_Connection, self._arena, self._start)
         while True:
             try:
-                _, connection = await loop.create_unix_connection(
-                    lambda: _Connection(self._arena, self._start), self._address
-                )
+                _, connection = await loop.create_unix_connection(make, self._address)
             except OSError:
                 await asyncio.sleep(_AGAIN_S)
                 continue

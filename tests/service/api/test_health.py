@@ -26,7 +26,7 @@ async def test_it_lives_before_it_is_ready_and_is_ready_by_itself(app: App) -> N
     assert (await app.client.get("/health/live")).json() == {"status": "live"}
     assert_problem(await app.client.get("/health/ready"), 503, "not-ready")
     await until_ready(app)
-    assert (await app.client.get("/health/ready")).json() == {"status": "ready"}
+    assert (await app.client.get("/health/ready")).json() == {"status": "ready", "workers": {"ready": 1, "of": 1}}
 
 
 async def test_it_is_not_ready_when_the_default_is_refused_and_other_models_answer(store: Store) -> None:

@@ -1,0 +1,134 @@
+"""What the processes of one service know of each other: a few numbers and their counts, in memory that they share.
+
+The memory has no name: it is made before the processes are forked, and the kernel frees it with the last of them,
+whoever is killed. Imports nothing of ours but its neighbour.
+"""
+
+import mmap
+import os
+from collections.abc import Sequence
+from enum import IntEnum
+
+from service.workers.block import Block
+
+# Words of eight bytes, each of which one process writes: such a write is whole for whoever reads. A slot has a line of
+# the cache for itself, for some words are written with every request.
+_LINE = 64
+_ORDER = 0
+_PID, _STATE, _BEATS, _INSIDE = range(4)
+
+
+class State(IntEnum):
+    """What a process is doing."""
+
+    GONE = 0
+    STARTING = 1
+    READY = 2
+    DRAINING = 3
+
+
+class Order(IntEnum):
+    """What all processes are told."""
+
+    SERVE = 0
+    DRAIN = 1  # finish what is in flight, within the grace
+    END = 2  # the grace is over
+
+
+class Slot:
+    """The place of one process on the board; its successor gets the same."""
+
+    def __init__(self, board: "Board", index: int, kind: str, line: memoryview, block: Block) -> None:
+        self.board = board
+        self.kind = kind
+        self.name = f"{kind}-{index}"
+        self._line = line
+        self._block = block
+
+    @property
+    def state(self) -> State:
+        """What its process is doing."""
+        return State(self._line[_STATE])
+
+    @state.setter
+    def state(self, state: State) -> None:
+        self._line[_STATE] = state
+
+    @property
+    def pid(self) -> int:
+        """The id of its process; 0 when there is none."""
+        return self._line[_PID]
+
+    @property
+    def beats(self) -> int:
+        """Grows as long as the event loop of its process runs."""
+        return self._line[_BEATS]
+
+    @property
+    def inside(self) -> int:
+        """How many images are inside its process now."""
+        return self._line[_INSIDE]
+
+    def hold(self, images: int) -> None:
+        """Show how many images are inside this process now."""
+        self._line[_INSIDE] = images
+
+    def occupy(self) -> None:
+        """Take the slot for this process."""
+        self._line[_PID], self._line[_STATE], self._line[_INSIDE] = os.getpid(), State.STARTING, 0
+
+    def leave(self) -> None:
+        """Free the slot of a process that has ended, however; its counts stay."""
+        self._line[_PID], self._line[_STATE], self._line[_INSIDE] = 0, State.GONE, 0
+
+    def beat(self) -> None:
+        """Show that the event loop runs."""
+        self._line[_BEATS] += 1
+
+    def others(self) -> list["Slot"]:
+        """All slots but this one."""
+        return [slot for slot in self.board.slots if slot is not self]
+
+    def publish(self, data: bytes) -> bool:
+        """Show ``data`` to the others; False when it is too large, and what was shown before stays."""
+        if len(data) > Block.LARGEST:
+            return False
+        self._block.write(data, self.pid)
+        return True
+
+    def published(self) -> tuple[bytes, bool] | None:
+        """What was last shown here, and whether by the process that is here now rather than one that is gone."""
+        found = self._block.read()
+        return found and (found[0], found[1] == self.pid)
+
+
+class Board:
+    """One slot for each process that ``kinds`` names, and one order to them all. Make it before they are forked."""
+
+    def __init__(self, kinds: Sequence[str] = ("worker",)) -> None:
+        count = len(kinds)
+        memory = memoryview(mmap.mmap(-1, _LINE * (1 + count) + Block.SIZE * count))
+        self._words = memory[:_LINE].cast("q")
+        lines = [memory[_LINE * (1 + place) :][:_LINE].cast("q") for place in range(count)]
+        blocks = memory[_LINE * (1 + count) :]
+        self.slots = [
+            Slot(self, kinds[:place].count(kind), kind, lines[place], Block(blocks[Block.SIZE * place :][: Block.SIZE]))
+            for place, kind in enumerate(kinds)
+        ]
+
+    @property
+    def order(self) -> Order:
+        """What all processes are to do."""
+        return Order(self._words[_ORDER])
+
+    @order.setter
+    def order(self, order: Order) -> None:
+        self._words[_ORDER] = order
+
+    def images_inside(self) -> int:
+        """How many images are inside all processes now."""
+        return sum(slot.inside for slot in self.slots)
+
+    def of_kind(self, kind: str) -> list[Slot]:
+        """The slots of one kind of process."""
+        return [slot for slot in self.slots if slot.kind == kind]

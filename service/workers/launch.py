@@ -1,0 +1,49 @@
+"""Starts the service: in this process, or as workers under a supervisor in it."""
+
+import gc
+import logging
+import os
+from functools import partial
+
+from service import server
+from service.settings import Settings
+from service.workers.board import Board
+from service.workers.plan import Plan, plan
+from service.workers.process import Role
+from service.workers.sockets import listen
+from service.workers.supervisor import Supervisor
+from service.workers.worker import work
+
+log = logging.getLogger(__name__)
+
+
+def serve(settings: Settings) -> int:
+    """Serve until told to stop; returns 0 when it ended well."""
+    chosen = plan(settings)
+    log.info("starting", extra={"workers": chosen.workers, "reason": chosen.reason})
+    if chosen.workers > 1:
+        return _supervise(chosen)
+    try:
+        server.serve(chosen.settings)
+    except SystemExit as end:  # uvicorn has exit codes of its own; the last lines of the log say why
+        return int(bool(end.code))
+    return 0
+
+
+def _supervise(chosen: Plan) -> int:
+    settings, board = chosen.settings, Board(["worker"] * chosen.workers)
+    try:
+        sockets = listen(settings.host, settings.port, chosen.workers)
+    except OSError as error:
+        reason = f"{error.strerror or error}".lower()
+        log.error("cannot listen", extra={"host": settings.host, "port": settings.port, "reason": reason})
+        return 1
+    log.info("listening", extra={"host": settings.host, "port": sockets[0][0].getsockname()[1]})
+    roles = [
+        Role(slot, partial(work, settings, slot, own, os.getpid()), own)
+        for slot, own in zip(board.slots, sockets, strict=True)
+    ]
+    # What is there before the fork stays shared: a collection would write to the header of each object.
+    gc.collect()
+    gc.freeze()
+    return Supervisor(board, roles, settings.worker_timeout_s, settings.shutdown_grace_s).run()
