@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from models.errors import WhatsitError
-from service.cli import models, predict, serve
+from service.cli import models, predict, serve, tune
 
 app = typer.Typer(
     name="whatsit",
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 app.command("serve")(serve.serve)
 app.command("predict")(predict.predict)
+app.command("tune")(tune.tune)
 app.add_typer(models.app, name="models")
 for command in entry_points(group="whatsit.commands"):
     command.load()(app)

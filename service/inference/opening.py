@@ -8,7 +8,7 @@ from typing import Protocol
 from models.opening import Opened, open_version
 from models.store import Store
 from service.inference.engine import Engine, LocalEngine
-from service.inference.sharing import lanes_of, threads_of
+from service.inference.plan import Plan, plan_for
 from service.inference.tuning import best_batch
 from service.settings import Settings
 
@@ -35,19 +35,18 @@ class LocalOpener:
 
     async def __call__(self, name: str, version: int) -> Engine:
         """Return an engine that was proved; raises NotFound, a BundleError or DeviceUnavailable."""
-        opened, max_batch, seconds = await asyncio.to_thread(self._open, name, version)
-        lanes = lanes_of(self._settings, opened.session.device)
-        engine = LocalEngine(opened, max_batch, self._settings.max_wait_ms / 1000, lanes, self._inside)
-        runs: dict[str, object] = {"device": engine.device, "precision": engine.precision, "reason": opened.reason}
-        measured = {size: round(1000 * each, 3) for size, each in seconds.items()}
-        runs |= {"max_batch": max_batch, "lanes": lanes, "ms_an_image": measured}
+        opened, plan = await asyncio.to_thread(self._open, name, version)
+        engine = LocalEngine(opened, plan.max_batch, self._settings.max_wait_ms / 1000, plan.lanes, self._inside)
+        runs = {"device": engine.device, "precision": engine.precision, "reason": opened.reason, **plan.model_dump()}
         log.info("version opened", extra={"model": name, "version": version, **runs})
         return engine
 
-    def _open(self, name: str, version: int) -> tuple[Opened, int, dict[int, float]]:
+    def _open(self, name: str, version: int) -> tuple[Opened, Plan]:
         settings = self._settings
-        threads, alone = threads_of(settings)
-        opened = open_version(self._store, name, version, settings.device, threads, settings.precision, alone)
-        if settings.max_batch:
-            return opened, settings.max_batch, {}
-        return opened, *best_batch(opened.session, opened.manifest.input)
+        plan = plan_for(self._store.manifest(name, version), settings)
+        opened = open_version(
+            self._store, name, version, settings.device, plan.threads, settings.precision, plan.threads_alone
+        )
+        if not plan.max_batch:
+            plan = plan.model_copy(update={"max_batch": best_batch(opened.session, opened.manifest.input)})
+        return opened, plan

@@ -12,27 +12,32 @@ import numpy as np
 from models.manifest import InputSpec
 from models.runtime import Session
 
-_SIZES = (1, 2, 4, 8, 16, 32, 64)
+SIZES = (1, 2, 4, 8, 16, 32, 64)
 _BUDGET_S = 0.2  # opening waits for it
 _RUNS = 3
 # A larger batch that gains less than this is not worth that its first image waits for its last.
 _WORTH = 1.03
 
 
-def best_batch(session: Session, spec: InputSpec, most: int = _SIZES[-1]) -> tuple[int, dict[int, float]]:
-    """The batch to run at most, of at most ``most`` images, and the seconds an image took in each that was tried."""
+def best_batch(session: Session, spec: InputSpec) -> int:
+    """The most images to run at once."""
 
     def run(size: int) -> None:
         session.run(np.zeros((size, *spec.shape), np.uint8))
 
-    seconds = dict(_measured(run, [size for size in _SIZES if size <= most]))
-    return _smallest_good(seconds), seconds
+    return smallest_good({size: 1 / seconds for size, seconds in _measured(run)})
 
 
-def _measured(run: Callable[[int], None], sizes: list[int]) -> Iterator[tuple[int, float]]:
+def smallest_good(rates: Mapping[int, float]) -> int:
+    """The smallest batch whose images a second are about as many as any other's."""
+    best = max(rates.values())
+    return min(size for size, rate in rates.items() if rate * _WORTH >= best)
+
+
+def _measured(run: Callable[[int], None]) -> Iterator[tuple[int, float]]:
     """The seconds an image takes in batches of each size, until the time is over; the first size in any case."""
     until = time.monotonic() + _BUDGET_S
-    for size in sizes:
+    for size in SIZES:
         run(size)  # the first run of a size gets its memory
         taken = []
         for _ in range(_RUNS):
@@ -42,8 +47,3 @@ def _measured(run: Callable[[int], None], sizes: list[int]) -> Iterator[tuple[in
         yield size, min(taken)
         if time.monotonic() + (_RUNS + 1) * 2 * size * min(taken) > until:
             return
-
-
-def _smallest_good(seconds: Mapping[int, float]) -> int:
-    best = min(seconds.values())
-    return next(size for size, taken in seconds.items() if taken <= _WORTH * best)

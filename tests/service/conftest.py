@@ -24,6 +24,7 @@ def clean_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.startswith("WHATSIT_")]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("WHATSIT_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture(scope="session")
