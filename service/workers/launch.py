@@ -8,8 +8,8 @@ from functools import partial
 from service import server
 from service.settings import Settings
 from service.workers.board import Board
-from service.workers.plan import Plan, plan
 from service.workers.process import Role
+from service.workers.shares import Shares, shares_of
 from service.workers.sockets import listen
 from service.workers.supervisor import Supervisor
 from service.workers.worker import work
@@ -19,21 +19,22 @@ log = logging.getLogger(__name__)
 
 def serve(settings: Settings) -> int:
     """Serve until told to stop; returns 0 when it ended well."""
-    chosen = plan(settings)
-    log.info("starting", extra={"workers": chosen.workers, "reason": chosen.reason})
-    if chosen.workers > 1:
-        return _supervise(chosen)
+    shares = shares_of(settings)
+    each = shares.settings.model_dump(include={"lanes", "decode_threads", "queue_capacity"})
+    log.info("starting", extra={"workers": shares.workers, "reason": shares.reason, "each": each})
+    if shares.workers > 1:
+        return _supervise(shares)
     try:
-        server.serve(chosen.settings)
+        server.serve(shares.settings)
     except SystemExit as end:  # uvicorn has exit codes of its own; the last lines of the log say why
         return int(bool(end.code))
     return 0
 
 
-def _supervise(chosen: Plan) -> int:
-    settings, board = chosen.settings, Board(["worker"] * chosen.workers)
+def _supervise(shares: Shares) -> int:
+    settings, board = shares.settings, Board(["worker"] * shares.workers)
     try:
-        sockets = listen(settings.host, settings.port, chosen.workers)
+        sockets = listen(settings.host, settings.port, shares.workers)
     except OSError as error:
         reason = f"{error.strerror or error}".lower()
         log.error("cannot listen", extra={"host": settings.host, "port": settings.port, "reason": reason})

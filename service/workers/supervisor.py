@@ -14,23 +14,25 @@ from service.workers.signals import Signals
 log = logging.getLogger(__name__)
 
 _TICK_S = 0.1
-# What a process may take after its grace: to tell so to those in flight, and to close its engines.
-_AFTER_GRACE_S = 5.0
 
 
 class Supervisor:
     """Has a process for each of ``roles`` until SIGTERM or SIGINT comes.
 
     One whose beats on the board stop for ``timeout`` seconds is killed and replaced like one that died. After a signal
-    all are to finish within ``grace`` seconds, after a second one at once. When each has died and none was ever able to
+    all are to finish within ``grace`` seconds, after a second one at once, and have ``after_grace`` seconds more to tell
+    so to those in flight and to close what they have open. When each has died and none was ever able to
     start, it ends as well. It forks, so its own process must have no other thread.
     """
 
-    def __init__(self, board: Board, roles: Sequence[Role], timeout: float, grace: float) -> None:
+    def __init__(
+        self, board: Board, roles: Sequence[Role], timeout: float, grace: float, after_grace: float = 5.0
+    ) -> None:
         self._board = board
         self._posts = [Post(role) for role in roles]
         self._timeout = timeout
         self._grace = grace
+        self._after_grace = after_grace
         self._able = False  # whether any process was ever able to start
         self._failed = False
         self._ends = 0.0  # when those are killed that have not finished
@@ -69,7 +71,7 @@ class Supervisor:
         if self._stopping:
             grace = 0.0
         self._board.order = Order.DRAIN if grace else Order.END
-        self._ends = time.monotonic() + grace + _AFTER_GRACE_S
+        self._ends = time.monotonic() + grace + self._after_grace
         log.info("stopping", extra={"grace_s": grace})
         for post in self._posts:
             if not post.pid:

@@ -1,0 +1,51 @@
+"""How many workers there are to be, and each one's share of what the settings give to all."""
+
+from dataclasses import dataclass
+
+from models.runtime import real_devices
+from service.cores import usable_cores
+from service.settings import Settings
+
+# Else one image that takes long would hold up all the others of its worker.
+_LEAST_DECODERS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """``workers`` processes, for a reason, each of which gets ``settings``."""
+
+    workers: int
+    reason: str
+    settings: Settings
+
+
+def shares_of(settings: Settings) -> Shares:
+    """Decide how many workers there are to be; one alone gets everything."""
+    workers, reason = _workers(settings)
+    return Shares(workers, reason, settings if workers == 1 else _share(settings, workers))
+
+
+def _workers(settings: Settings) -> tuple[int, str]:
+    if settings.workers != "auto":
+        return settings.workers, "as set"
+    if real_devices(settings.device)[0] == "cuda":
+        return 1, "auto: one process has the GPU"
+    cores = usable_cores()
+    return cores, f"auto: one for each of {cores} cores"
+
+
+def _share(settings: Settings, workers: int) -> Settings:
+    """What one of several gets, rounded up; in each there must be room for the largest batch that is allowed."""
+    cores = usable_cores()
+    lanes = settings.lanes
+    if not lanes and real_devices(settings.device)[0] == "cpu":
+        lanes = max(1, cores // (workers * (settings.threads or 1)))
+    return settings.model_copy(
+        update={
+            "lanes": lanes,
+            "decode_threads": settings.decode_threads or max(_LEAST_DECODERS, -(-cores // workers)),
+            "queue_capacity": -(-settings.queue_capacity // workers),
+            "max_decoding_bytes": -(-settings.max_decoding_bytes // workers),
+            "max_bodies_bytes": max(-(-settings.max_bodies_bytes // workers), settings.max_batch_bytes),
+        }
+    )
