@@ -68,6 +68,9 @@ class Settings(BaseSettings):
     queue_capacity: int = Field(
         1024, ge=1, le=1_000_000, description="The most images inside the service at a time; more are answered 429."
     )
+    cache_bytes: int = Field(
+        0, ge=0, description="The most memory for answers to images that are sent again; 0 remembers none."
+    )
     max_images: int = Field(64, ge=1, le=4096, description="The most images in one request.")
     max_image_bytes: int = Field(10_000_000, ge=1, description="The most bytes of one image.")
     max_image_pixels: int = Field(

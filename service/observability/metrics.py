@@ -47,10 +47,11 @@ class Metrics(Collector):
             "whatsit_stage_seconds", "Seconds of one image in decode, queue, inference and total.", ["stage"], _BUCKETS
         )
         self.batches = Histogram("whatsit_batch_images", "Images in the batch that an image was run in.", [], _BATCHES)
+        self.remembered = Counter("whatsit_remembered", "Images answered from the cache.", ["model", "version"])
         self.starts = Counter("whatsit_process_starts", "Processes of the service that were started.", ["kind"])
         self._tallies: tuple[Counter | Histogram, ...] = (
             *(self.requests, self.request_seconds, self.errors, self.images),
-            *(self.stages, self.batches, self.starts),
+            *(self.stages, self.batches, self.remembered, self.starts),
         )
         self._gauges: dict[str, tuple[str, Callable[[], float]]] = {}
         self._engines: Callable[[], list[Labels]] = list
