@@ -14,6 +14,8 @@ from service.workers.sockets import listen
 from service.workers.supervisor import Supervisor
 from service.workers.worker import work
 
+_TO_END_S = 5.0
+
 log = logging.getLogger(__name__)
 
 
@@ -47,4 +49,5 @@ def _supervise(shares: Shares) -> int:
     # What is there before the fork stays shared: a collection would write to the header of each object.
     gc.collect()
     gc.freeze()
-    return Supervisor(board, roles, settings.worker_timeout_s, settings.shutdown_grace_s).run()
+    after_grace = settings.run_timeout_s + _TO_END_S  # engines wait for their last run
+    return Supervisor(board, roles, settings.worker_timeout_s, settings.shutdown_grace_s, after_grace).run()

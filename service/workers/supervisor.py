@@ -20,14 +20,12 @@ class Supervisor:
     """Has a process for each of ``roles`` until SIGTERM or SIGINT comes.
 
     One whose beats on the board stop for ``timeout`` seconds is killed and replaced like one that died. After a signal
-    all are to finish within ``grace`` seconds, after a second one at once, and have ``after_grace`` seconds more to tell
-    so to those in flight and to close what they have open. When each has died and none was ever able to
-    start, it ends as well. It forks, so its own process must have no other thread.
+    all are to finish within ``grace`` seconds, after a second one at once; ``after_grace`` seconds later those are
+    killed that are still there. When each has died and none was ever able to start, it ends as well. It forks, so its
+    own process must have no other thread.
     """
 
-    def __init__(
-        self, board: Board, roles: Sequence[Role], timeout: float, grace: float, after_grace: float = 5.0
-    ) -> None:
+    def __init__(self, board: Board, roles: Sequence[Role], timeout: float, grace: float, after_grace: float) -> None:
         self._board = board
         self._posts = [Post(role) for role in roles]
         self._timeout = timeout

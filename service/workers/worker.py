@@ -89,7 +89,8 @@ class WorkerServer(Server):
             for server in self.servers if self.started else ():
                 server.close()  # its successor may want the port
             self.drain(self._grace)
-        left = self._grace if self._orphan else self._services.settings.worker_timeout_s
+        settings = self._services.settings
+        left = self._grace + settings.run_timeout_s if self._orphan else settings.worker_timeout_s
         signal.setitimer(signal.ITIMER_REAL, left + _AFTER_S)
 
     async def _show_readiness(self) -> None:

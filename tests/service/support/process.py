@@ -23,8 +23,7 @@ class Server:
 
     def lines(self, event: str | None = None, **members: object) -> list[dict[str, Any]]:
         """The log so far, each line parsed; only those of ``event`` and with ``members`` where given."""
-        whole = self.log.read_text(encoding="utf-8").rpartition("\n")[0]  # the last line may still be written
-        lines = [json.loads(line) for line in whole.splitlines()]
+        lines = read_log(self.log)
         wanted = members if event is None else members | {"event": event}
         return [line for line in lines if wanted.items() <= line.items()]
 
@@ -50,6 +49,12 @@ class Server:
     def descriptors(self) -> int:
         """How many files and sockets the process has open; Linux only."""
         return len(list(Path(f"/proc/{self.running.process.pid}/fd").iterdir()))
+
+
+def read_log(log: Path) -> list[dict[str, Any]]:
+    """The lines so far, parsed."""
+    whole = log.read_text(encoding="utf-8").rpartition("\n")[0]  # the last line may still be written
+    return [json.loads(line) for line in whole.splitlines()]
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

@@ -1,0 +1,43 @@
+"""How many workers there are, and what each of them gets."""
+
+from service.cores import usable_cores
+from service.settings import Settings
+from service.workers.shares import shares_of
+
+# This machine may have one core, or onnxruntime for CUDA.
+CPU = {"device": "cpu"}
+
+
+def test_one_alone_gets_what_is_set() -> None:
+    settings = Settings()
+    shares = shares_of(settings)
+    assert (shares.workers, shares.settings) == (1, settings)
+
+
+def test_auto_is_one_a_core_on_the_cpu_and_one_for_a_gpu() -> None:
+    assert shares_of(Settings(workers="auto", **CPU)).workers == usable_cores()
+    assert shares_of(Settings(workers="auto", device="cuda")).workers == 1
+
+
+def test_what_is_for_all_is_shared_out_and_rounded_up() -> None:
+    each = shares_of(
+        Settings(workers=3, queue_capacity=100, max_decoding_bytes=1000, max_bodies_bytes=1000, max_batch_bytes=10)
+    ).settings
+    assert (each.queue_capacity, each.max_decoding_bytes, each.max_bodies_bytes) == (34, 334, 334)
+
+
+def test_each_has_room_for_the_largest_batch() -> None:
+    each = shares_of(Settings(workers=100)).settings
+    assert each.max_bodies_bytes == each.max_batch_bytes
+
+
+def test_runs_of_all_together_are_one_a_core() -> None:
+    cores = usable_cores()
+    assert shares_of(Settings(workers=cores + 1, **CPU)).settings.lanes == 1
+    assert shares_of(Settings(workers=2, **CPU)).settings.lanes == max(1, cores // 2)
+    assert shares_of(Settings(workers=2, threads=cores, **CPU)).settings.lanes == 1
+
+
+def test_what_was_asked_for_one_process_is_kept() -> None:
+    each = shares_of(Settings(workers=4, lanes=3, threads=2, decode_threads=1)).settings
+    assert (each.lanes, each.threads, each.decode_threads) == (3, 2, 1)
