@@ -32,6 +32,7 @@ class WorkerServer(Server):
         self._slot = services.slot
         self._supervisor = supervisor
         self._orphan = False
+        self._told = False
 
     @override
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
@@ -46,12 +47,8 @@ class WorkerServer(Server):
 
     @override
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Drain this worker alone; its supervisor replaces it.
-
-        SIGINT comes from a terminal, to all processes, and is the supervisor's to heed. So may be a second SIGTERM.
-        """
-        if sig == signal.SIGTERM and not self._draining:
-            self.drain(self._grace)
+        """Note that this worker is to end, and perhaps it alone; SIGINT comes from a terminal, for the supervisor."""
+        self._told = self._told or sig == signal.SIGTERM
 
     @override
     def drain(self, grace: float) -> None:
@@ -67,6 +64,8 @@ class WorkerServer(Server):
             self.drain(0)
         elif order is Order.DRAIN and not self._draining:
             self.drain(self._grace)
+        elif self._told and not self._draining:
+            self._leave()
         return await super().on_tick(counter)
 
     @property
@@ -86,12 +85,16 @@ class WorkerServer(Server):
         self._orphan = os.getppid() != self._supervisor
         if self._orphan:
             log.error("the supervisor is gone")
-            for server in self.servers if self.started else ():
-                server.close()  # its successor may want the port
-            self.drain(self._grace)
+            self._leave()
         settings = self._services.settings
         left = self._grace + settings.run_timeout_s if self._orphan else settings.worker_timeout_s
         signal.setitimer(signal.ITIMER_REAL, left + _AFTER_S)
+
+    def _leave(self) -> None:
+        """Drain alone: whoever connects is left to a successor, of this worker or of the supervisor."""
+        for server in self.servers if self.started else ():
+            server.close()
+        self.drain(self._grace)
 
     async def _show_readiness(self) -> None:
         while not self._draining:

@@ -54,6 +54,12 @@ def test_an_unknown_name_in_the_file_is_an_error(text: str) -> None:
         ("body_timeout_s", "soon"),
         ("device", "tpu"),
         ("log_level", "loud"),
+        ("workers", 0),
+        ("workers", "-1"),
+        ("workers", 1.5),
+        ("workers", 257),
+        ("workers", "two"),
+        ("worker_timeout_s", 0),
         ("threads", 1.5),
         ("max_image_pixels", 10**9),
     ],
@@ -77,6 +83,12 @@ def test_only_loopback_is_listened_on(host: str) -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
 def test_loopback_has_three_names(host: str) -> None:
     assert Settings(host=host).host == host
+
+
+@pytest.mark.parametrize(("text", "workers"), [("1", 1), ("16", 16), ("auto", "auto")])
+def test_workers_are_a_number_or_auto(monkeypatch: pytest.MonkeyPatch, text: str, workers: object) -> None:
+    monkeypatch.setenv("WHATSIT_WORKERS", text)
+    assert Settings().workers == workers
 
 
 def test_settings_do_not_change() -> None:

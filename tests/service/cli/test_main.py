@@ -69,6 +69,8 @@ def test_a_file_of_settings_that_is_no_text(whatsit: Whatsit) -> None:
         ("--host", "0.0.0.0", "not a loopback address"),  # noqa: S104
         ("--port", "65536", "setting port"),
         ("--device", "tpu", "setting device"),
+        ("--workers", "0", "setting workers: a number from 1 to 256, or auto"),
+        ("--workers", "many", "setting workers: a number from 1 to 256, or auto"),
     ],
 )
 def test_settings_that_cannot_be(whatsit: Whatsit, option: str, value: str, reason: str) -> None:
@@ -96,9 +98,10 @@ def test_a_default_model_that_is_not_there_is_said_before_anything_starts(
     assert_failed(result, 1, model.rpartition("@")[2])
 
 
-def test_a_port_that_is_taken() -> None:
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_port_that_is_taken(workers: str) -> None:
     with socket.create_server((HOST, 0)) as taken:
-        command = [*SERVE, "--port", str(taken.getsockname()[1])]
+        command = [*SERVE, "--port", str(taken.getsockname()[1]), "--workers", workers]
         result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert result.returncode == 1
     assert "address already in use" in result.stderr

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import onnxruntime
 import pytest
 
@@ -25,3 +28,12 @@ def test_a_misspelt_variable_does_not_pass_as_a_default(
 def test_a_precision_that_is_not_there_is_told_before_anything_listens(whatsit: Whatsit, store: Store) -> None:
     result = whatsit("serve", "--store", str(store.root), "--port", "0", "--precision", "int8")
     assert_failed(result, 1, "there is no int8 graph, only fp32")
+
+
+def test_with_several_workers_as_well(store: Store) -> None:
+    command = [sys.executable, "-m", "service.cli.main", "serve", "--store", store.root, "--workers", "2"]
+    done = subprocess.run([*command, "--precision", "int8"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (
+        1,
+        "error: there is no int8 graph, only fp32: ask for one of these, or auto\n",
+    )

@@ -53,10 +53,10 @@ shared = Block(memoryview(mmap.mmap(-1, Block.SIZE)))
 parent = os.getpid()
 if not os.fork():
     while os.getppid() == parent:
-        shared.write(bytes([random.randrange(256)]) * random.randrange(1, 200_000), 1)
+        shared.write(bytes([random.randrange(256)]) * random.randrange(1, 50_000), 1)
     os._exit(0)
 lengths = set()
-while len(lengths) < 300:
+while len(lengths) < 100:
     if found := shared.read():
         assert len(set(found[0])) == 1, "torn"
         lengths.add(len(found[0]))

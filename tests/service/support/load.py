@@ -1,0 +1,59 @@
+"""Clients that ask one image after the other, each on a connection of its own, and what became of their requests."""
+
+import threading
+from collections import Counter
+from types import TracebackType
+from typing import Self
+
+from tests.service.support.moods import GOOD, mood
+from tests.service.support.raw import Connection, connect, request
+
+PREDICT = request("POST", "/v1/predict", mood(GOOD), content_type="image/png")
+
+
+class Load:
+    """While it is entered, ``clients`` ask. A connection that ends without an answer is replaced, its request lost."""
+
+    def __init__(self, port: int, clients: int) -> None:
+        self.clients = clients
+        self.answers: Counter[int] = Counter()
+        self.lost = 0
+        self._port = port
+        self._over = threading.Event()
+        self._errors: list[BaseException] = []
+        self._lock = threading.Lock()
+        self._threads = [threading.Thread(target=self._ask) for _ in range(clients)]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
+        if error is None and self._errors:
+            raise self._errors[0]
+
+    def _ask(self) -> None:
+        try:
+            while not self._over.is_set():
+                with connect(self._port) as connection:
+                    self._ask_on(connection)
+        except OSError as error:  # refused, say: nobody who connects is to be
+            self._errors.append(error)
+
+    def _ask_on(self, connection: Connection) -> None:
+        while not self._over.is_set():
+            connection.send(PREDICT)
+            try:
+                status = connection.response().status_code
+            except (EOFError, ConnectionResetError):
+                with self._lock:
+                    self.lost += 1
+                return
+            with self._lock:
+                self.answers[status] += 1
