@@ -84,6 +84,7 @@ class Post:
             own.close()
 
     def _pause(self, now: float) -> None:
-        """Let the next one start after a moment, which grows with those in succession that were not able to."""
+        """Let the next one start: at once, or after a pause that grows while one after the other was not able to."""
         self.failures = 0 if self._able else self.failures + 1
-        self.due = now + min(_LONGEST_PAUSE_S, _SHORTEST_PAUSE_S * 2.0 ** max(0, self.failures - 1))
+        pause = _SHORTEST_PAUSE_S * 2.0 ** (self.failures - 1) if self.failures else 0.0
+        self.due = now + min(_LONGEST_PAUSE_S, pause)

@@ -20,6 +20,7 @@ from service.workers.board import Order, Slot, State
 log = logging.getLogger(__name__)
 
 _BEAT_S = 0.25
+_STARTING_S = 0.05
 _AFTER_S = 5.0  # how much later than the supervisor the kernel ends a worker that hangs
 
 
@@ -101,7 +102,7 @@ class WorkerServer(Server):
             ready = await self._services.fleet.ready()
             if not self._draining:
                 self._slot.state = State.READY if ready else State.STARTING
-            await asyncio.sleep(_BEAT_S)
+            await asyncio.sleep(_BEAT_S if ready else _STARTING_S)
 
 
 def work(settings: Settings, slot: Slot, sockets: Sequence[socket.socket], supervisor: int) -> None:
