@@ -25,9 +25,9 @@ STARTS = 'whatsit_process_starts_total{kind="worker"}'
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store whose model takes a second for a slow image."""
+    """A store whose model takes half a second for a slow image."""
     root = tmp_path_factory.mktemp("slow") / "store"
-    publish_tiny(root, "moody", model=moody_graph(slow_s=1))
+    publish_tiny(root, "moody", model=moody_graph(slow_s=0.5))
     return root
 
 
