@@ -45,6 +45,7 @@ def _share(settings: Settings, workers: int) -> Settings:
             "lanes": lanes,
             "decode_threads": settings.decode_threads or max(_LEAST_DECODERS, -(-cores // workers)),
             "queue_capacity": -(-settings.queue_capacity // workers),
+            "cache_bytes": -(-settings.cache_bytes // workers),
             "max_decoding_bytes": -(-settings.max_decoding_bytes // workers),
             "max_bodies_bytes": max(-(-settings.max_bodies_bytes // workers), settings.max_batch_bytes),
         }

@@ -21,9 +21,13 @@ def test_auto_is_one_a_core_on_the_cpu_and_one_for_a_gpu() -> None:
 
 def test_what_is_for_all_is_shared_out_and_rounded_up() -> None:
     each = shares_of(
-        Settings(workers=3, queue_capacity=100, max_decoding_bytes=1000, max_bodies_bytes=1000, max_batch_bytes=10)
+        Settings(
+            **{"workers": 3, "queue_capacity": 100, "cache_bytes": 200, "max_batch_bytes": 10},
+            **{"max_decoding_bytes": 1000, "max_bodies_bytes": 1000},
+        )
     ).settings
-    assert (each.queue_capacity, each.max_decoding_bytes, each.max_bodies_bytes) == (34, 334, 334)
+    assert (each.queue_capacity, each.cache_bytes) == (34, 67)
+    assert (each.max_decoding_bytes, each.max_bodies_bytes) == (334, 334)
 
 
 def test_each_has_room_for_the_largest_batch() -> None:
