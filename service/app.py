@@ -9,6 +9,7 @@ from starlette.requests import ClientDisconnect
 from models.errors import WhatsitError
 from service.api import batch, health, models, predict, report
 from service.errors import MalformedRequest, Problem, problem_of
+from service.inference.opening import Opener
 from service.lifespan import build_services, lifespan
 from service.middleware.body_limit import BodyLimit
 from service.middleware.drain import Drain, InFlight
@@ -21,10 +22,10 @@ from service.workers.board import Board, Slot
 from service.workers.counts import SharedCounts
 
 
-def create_app(settings: Settings, slot: Slot | None = None) -> FastAPI:
+def create_app(settings: Settings, slot: Slot | None = None, opener: Opener | None = None) -> FastAPI:
     """Build the whole service; nothing is opened before its lifespan starts.
 
-    ``slot`` is the place of this process among several; left out, it is alone.
+    ``slot`` is the place of this process among several; left out, it is alone. ``opener`` opens versions elsewhere.
     """
     slot = slot or Board().slots[0]
     metrics, in_flight = Metrics(SharedCounts(slot)), InFlight()
@@ -36,7 +37,7 @@ def create_app(settings: Settings, slot: Slot | None = None) -> FastAPI:
         # Nothing of what passes here is reported anywhere but in the log and under /metrics.
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
-    app.state.services = build_services(settings, metrics, in_flight, slot)
+    app.state.services = build_services(settings, metrics, in_flight, slot, opener)
     for router in (predict.router, batch.router, models.router, report.router, health.router):
         app.include_router(router)
     app.add_api_route("/", _docs, include_in_schema=False)

@@ -8,6 +8,7 @@ from fastapi import Depends, Path, Query, Request
 from models.refs import Ref, parse_ref
 from models.store import Store
 from service.inference.fleet import Fleet
+from service.inference.opening import Opener
 from service.inference.pipeline import Pipeline
 from service.middleware.drain import InFlight
 from service.observability.metrics import Metrics
@@ -21,6 +22,7 @@ class Services:
 
     settings: Settings
     store: Store
+    opener: Opener
     fleet: Fleet
     pipeline: Pipeline
     metrics: Metrics

@@ -10,8 +10,9 @@ from fastapi import FastAPI
 from models.errors import WhatsitError
 from models.store import Store
 from service.deps import Services
+from service.errors import NotReady
 from service.inference.fleet import Fleet
-from service.inference.opening import LocalOpener
+from service.inference.opening import LocalOpener, Opener
 from service.inference.pipeline import Pipeline
 from service.middleware.drain import InFlight
 from service.observability.metrics import Metrics
@@ -21,13 +22,16 @@ from service.workers.board import Slot
 log = logging.getLogger(__name__)
 
 
-def build_services(settings: Settings, metrics: Metrics, in_flight: InFlight, slot: Slot) -> Services:
-    """Make what the routes use; nothing is opened yet."""
+def build_services(
+    settings: Settings, metrics: Metrics, in_flight: InFlight, slot: Slot, opener: Opener | None = None
+) -> Services:
+    """Make what the routes use; nothing is opened yet. Without an ``opener`` versions are opened in this process."""
     store = Store(settings.store)
     pipeline = Pipeline(settings, metrics)
     pipeline.admission.told = slot.hold
-    fleet = Fleet(store, settings, LocalOpener(store, settings, slot.board.images_inside))
-    services = Services(settings, store, fleet, pipeline, metrics, in_flight, slot)
+    opener = opener or LocalOpener(store, settings, slot.board.images_inside)
+    fleet = Fleet(store, settings, opener)
+    services = Services(settings, store, opener, fleet, pipeline, metrics, in_flight, slot)
     metrics.watch("whatsit_permits_held", "Images inside the service.", lambda: pipeline.admission.inside)
     metrics.watch("whatsit_permits", "The most images inside the service.", lambda: settings.queue_capacity)
     metrics.watch_engines(
@@ -40,7 +44,8 @@ def build_services(settings: Settings, metrics: Metrics, in_flight: InFlight, sl
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Open the default model in the background, so that the process can answer that it lives meanwhile."""
     services: Services = app.state.services
-    tasks = [asyncio.create_task(_open_default(services.fleet)), asyncio.create_task(services.fleet.watch())]
+    work = (services.opener.keep_connected(), services.fleet.watch(), _open_default(services.fleet))
+    tasks = [asyncio.create_task(each) for each in work]
     try:
         yield
     finally:
@@ -53,5 +58,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 async def _open_default(fleet: Fleet) -> None:
     try:
         await fleet.lease(fleet.default)
+    except NotReady:  # it is to be opened in another process, which is starting too
+        log.info("the default model is not ready yet")
     except WhatsitError as error:  # readiness says so, and tries again
         log.error("the default model is not ready", extra={"reason": str(error)})

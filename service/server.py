@@ -13,6 +13,7 @@ from typing_extensions import override
 from service.app import create_app
 from service.deps import Services
 from service.http_protocol import LimitedProtocol
+from service.inference.opening import Opener
 from service.settings import Settings
 from service.workers.board import Board, Slot
 
@@ -66,9 +67,9 @@ def serve(settings: Settings) -> None:
     Server(config, services).run()
 
 
-def prepare(settings: Settings, slot: Slot) -> tuple[uvicorn.Config, Services]:
+def prepare(settings: Settings, slot: Slot, opener: Opener | None = None) -> tuple[uvicorn.Config, Services]:
     """Make what a Server takes: the app and all around it, for the process whose place is ``slot``."""
-    app = create_app(settings, slot)
+    app = create_app(settings, slot, opener)
     services: Services = app.state.services
     services.metrics.inherit()
     services.metrics.starts.add(slot.kind)

@@ -46,6 +46,14 @@ class Settings(BaseSettings):
         description="The ref that /v1/predict uses; when not set, cifar10 if the store has it, else its only model.",
     )
     workers: Workers = Field(1, description="Processes that share the port: a number, or auto for one a core.")
+    engine: Literal["auto", "own", "shared"] = Field(
+        "auto",
+        description="Whether each worker runs graphs itself (own) or one process does for all (shared); auto is shared "
+        "for several workers on CUDA.",
+    )
+    engine_bytes: int = Field(
+        268_435_456, ge=1_048_576, description="The most memory of images on their way from workers to a shared engine."
+    )
     device: Device = Field("auto", description="Where graphs run: cuda, cpu, or auto for cuda where it is there.")
     precision: Asked = Field(
         "auto",

@@ -18,10 +18,11 @@ _Port = Annotated[int | None, typer.Option(help="The port to listen on; 0 takes 
 _Model = Annotated[str | None, typer.Option("--model", help="The ref that /v1/predict uses.")]
 _OTHER_VARIABLES = {"WHATSIT_CACHE"}  # where training keeps what it downloads
 _Workers = Annotated[str | None, typer.Option(help="Processes that share the port: a number, or auto.")]
+_Engine = Annotated[str | None, typer.Option(help="own: each worker runs graphs itself; shared: one process for all.")]
 _Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda.")]
 
 
-def serve(
+def serve(  # noqa: PLR0913, PLR0917 - one for each option
     host: _Host = None,
     port: _Port = None,
     store: StoreOption = None,
@@ -29,6 +30,7 @@ def serve(
     workers: _Workers = None,
     device: _Device = None,
     precision: PrecisionOption = None,
+    engine: _Engine = None,
 ) -> None:
     """Serve the models of a store over HTTP until stopped.
 
@@ -43,7 +45,7 @@ def serve(
 
     _refuse_unknown_variables()
     given: dict[str, Any] = {"host": host, "port": port, "store": store, "default_model": model}
-    given |= {"workers": workers, "device": device, "precision": precision}
+    given |= {"workers": workers, "device": device, "precision": precision, "engine": engine}
     settings = Settings(**{name: value for name, value in given.items() if value is not None})
     if settings.default_model is not None:
         # A typing mistake is said before anything runs.

@@ -21,6 +21,9 @@ class Opener(Protocol):
     async def __call__(self, name: str, version: int) -> Engine:
         """Return an engine that was proved; raises NotFound, a BundleError or DeviceUnavailable."""
 
+    async def keep_connected(self) -> None:
+        """Stay in touch with where versions are opened, for as long as the service runs."""
+
 
 class LocalOpener:
     """Opens versions in this process.
@@ -40,6 +43,9 @@ class LocalOpener:
         runs = {"device": engine.device, "precision": engine.precision, "reason": opened.reason, **plan.model_dump()}
         log.info("version opened", extra={"model": name, "version": version, **runs})
         return engine
+
+    async def keep_connected(self) -> None:
+        """Nothing: they are opened here."""
 
     def _open(self, name: str, version: int) -> tuple[Opened, Plan]:
         settings = self._settings

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import logging
+import socket
 from functools import partial
 from typing import cast
 
@@ -53,10 +54,11 @@ class RemoteOpener:
         make = partial(_Connection, self._arena, self._start)
         while True:
             try:
-                _, connection = await loop.create_unix_connection(make, self._address)
+                connected = _connect(self._address)
             except OSError:
                 await asyncio.sleep(_AGAIN_S)
                 continue
+            _, connection = await loop.create_unix_connection(make, sock=connected)
             self._connection = connection
             await connection.lost
             self._connection = None
@@ -184,3 +186,14 @@ class _Connection(Messages):
             answer.set_exception(unpack_error(content))
         else:
             answer.set_result(content)
+
+
+def _connect(address: str) -> socket.socket:
+    """As uvloop cannot, which takes an address that begins with a zero byte for an empty one."""
+    connected = socket.socket(socket.AF_UNIX)
+    try:
+        connected.connect(address)
+    except OSError:
+        connected.close()
+        raise
+    return connected

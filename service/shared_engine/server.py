@@ -3,6 +3,9 @@
 import asyncio
 import logging
 import math
+import os
+import socket
+import struct
 from collections.abc import Coroutine
 from functools import partial
 from typing import Any, cast
@@ -29,6 +32,11 @@ class EngineServer:
         self._memory = memory
         self._server: asyncio.Server | None = None
         self._workers: set[_Worker] = set()
+
+    @property
+    def connected(self) -> int:
+        """How many workers are connected."""
+        return len(self._workers)
 
     async def listen(self, address: str) -> None:
         """Take workers in at a Unix socket's address; one that begins with a zero byte has no file and leaves none."""
@@ -63,7 +71,10 @@ class _Worker(Messages):
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.WriteTransport, transport)
-        self._connected.add(self)
+        if _is_a_stranger(transport):
+            self.close()
+        else:
+            self._connected.add(self)
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
@@ -119,3 +130,13 @@ class _Worker(Messages):
         pixels: Pixels = np.frombuffer(self._memory, np.uint8, math.prod(shape), asked.offset).reshape(shape)
         delivered = await engine.infer(pixels, asked.deadline, urgent=asked.urgent)
         return pack_row(delivered.row.tobytes(), delivered.queue_s, delivered.run_s, delivered.batch)
+
+
+def _is_a_stranger(transport: asyncio.BaseTransport) -> bool:
+    """Whether another user is at the other end: an address without a file has no permissions."""
+    if not hasattr(socket, "SO_PEERCRED"):
+        return False
+    own = transport.get_extra_info("socket")
+    credentials = own.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    _, user, _ = struct.unpack("3i", credentials)
+    return bool(user != os.getuid())

@@ -3,10 +3,14 @@
 import gc
 import logging
 import os
+from collections.abc import Iterator, Sequence
 from functools import partial
+from socket import socket
 
 from service import server
 from service.settings import Settings
+from service.shared_engine.process import run_engine
+from service.shared_engine.share import SharedEngine
 from service.workers.board import Board
 from service.workers.process import Role
 from service.workers.shares import Shares, shares_of
@@ -24,7 +28,7 @@ def serve(settings: Settings) -> int:
     shares = shares_of(settings)
     each = shares.settings.model_dump(include={"lanes", "decode_threads", "queue_capacity"})
     log.info("starting", extra={"workers": shares.workers, "reason": shares.reason, "each": each})
-    if shares.workers > 1:
+    if shares.workers > 1 or shares.shared:
         return _supervise(shares)
     try:
         server.serve(shares.settings)
@@ -34,7 +38,7 @@ def serve(settings: Settings) -> int:
 
 
 def _supervise(shares: Shares) -> int:
-    settings, board = shares.settings, Board(["worker"] * shares.workers)
+    settings, board = shares.settings, Board(["worker"] * shares.workers + ["engine"] * shares.shared)
     try:
         sockets = listen(settings.host, settings.port, shares.workers)
     except OSError as error:
@@ -42,12 +46,21 @@ def _supervise(shares: Shares) -> int:
         log.error("cannot listen", extra={"host": settings.host, "port": settings.port, "reason": reason})
         return 1
     log.info("listening", extra={"host": settings.host, "port": sockets[0][0].getsockname()[1]})
-    roles = [
-        Role(slot, partial(work, settings, slot, own, os.getpid()), own)
-        for slot, own in zip(board.slots, sockets, strict=True)
-    ]
+    roles = list(_roles(shares, board, sockets))
     # What is there before the fork stays shared: a collection would write to the header of each object.
     gc.collect()
     gc.freeze()
     after_grace = settings.run_timeout_s + _TO_END_S  # engines wait for their last run
     return Supervisor(board, roles, settings.worker_timeout_s, settings.shutdown_grace_s, after_grace).run()
+
+
+def _roles(shares: Shares, board: Board, sockets: Sequence[Sequence[socket]]) -> Iterator[Role]:
+    """The workers, and the process that runs the graphs for them where they share one."""
+    me, workers = os.getpid(), board.of_kind("worker")
+    shared = SharedEngine(len(workers), shares.all.engine_bytes) if shares.shared else None
+    for place, (slot, own) in enumerate(zip(workers, sockets, strict=True)):
+        opener = partial(shared.opener, place) if shared else None
+        yield Role(slot, partial(work, shares.settings, slot, own, me, opener), own)
+    if shared:
+        for slot in board.of_kind("engine"):
+            yield Role(slot, partial(run_engine, shares.all, slot, shared.memory, shared.address, me))

@@ -12,33 +12,41 @@ _LEAST_DECODERS = 2
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """``workers`` processes, for a reason, each of which gets ``settings``."""
+    """``workers`` processes, for a reason, each of which gets ``settings`` of ``all`` of them.
+
+    ``shared``: one process more runs the graphs for them.
+    """
 
     workers: int
     reason: str
     settings: Settings
+    all: Settings
+    shared: bool
 
 
 def shares_of(settings: Settings) -> Shares:
     """Decide how many workers there are to be; one alone gets everything."""
     workers, reason = _workers(settings)
-    return Shares(workers, reason, settings if workers == 1 else _share(settings, workers))
+    shared = settings.engine == "shared" or (settings.engine == "auto" and workers > 1 and _on_cuda(settings))
+    return Shares(workers, reason, settings if workers == 1 else _share(settings, workers), settings, shared)
 
 
 def _workers(settings: Settings) -> tuple[int, str]:
     if settings.workers != "auto":
         return settings.workers, "as set"
-    if real_devices(settings.device)[0] == "cuda":
-        return 1, "auto: one process has the GPU"
     cores = usable_cores()
     return cores, f"auto: one for each of {cores} cores"
+
+
+def _on_cuda(settings: Settings) -> bool:
+    return real_devices(settings.device)[0] == "cuda"
 
 
 def _share(settings: Settings, workers: int) -> Settings:
     """What one of several gets, rounded up; in each there must be room for the largest batch that is allowed."""
     cores = usable_cores()
     lanes = settings.lanes
-    if not lanes and real_devices(settings.device)[0] == "cpu":
+    if not lanes and not _on_cuda(settings):
         lanes = max(1, cores // (workers * (settings.threads or 1)))
     return settings.model_copy(
         update={

@@ -5,13 +5,14 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
 
 import uvicorn
 from typing_extensions import override
 
 from service.deps import Services
+from service.inference.opening import Opener
 from service.observability.logs import configure_logs
 from service.server import Server, prepare
 from service.settings import Settings
@@ -105,8 +106,17 @@ class WorkerServer(Server):
             await asyncio.sleep(_BEAT_S if ready else _STARTING_S)
 
 
-def work(settings: Settings, slot: Slot, sockets: Sequence[socket.socket], supervisor: int) -> None:
-    """Be the worker whose place is ``slot``, forked by the process ``supervisor``: serve ``sockets`` until drained."""
+def work(
+    settings: Settings,
+    slot: Slot,
+    sockets: Sequence[socket.socket],
+    supervisor: int,
+    make_opener: Callable[[], Opener] | None = None,
+) -> None:
+    """Be the worker whose place is ``slot``, forked by the process ``supervisor``: serve ``sockets`` until drained.
+
+    ``make_opener`` makes what opens versions elsewhere than in this process.
+    """
     configure_logs(settings.log_level, role=slot.name)
-    config, services = prepare(settings, slot)
+    config, services = prepare(settings, slot, make_opener and make_opener())
     WorkerServer(config, services, supervisor).run(list(sockets))

@@ -1,5 +1,9 @@
 """How many workers there are, and what each of them gets."""
 
+from typing import Any
+
+import pytest
+
 from service.cores import usable_cores
 from service.settings import Settings
 from service.workers.shares import shares_of
@@ -14,9 +18,27 @@ def test_one_alone_gets_what_is_set() -> None:
     assert (shares.workers, shares.settings) == (1, settings)
 
 
-def test_auto_is_one_a_core_on_the_cpu_and_one_for_a_gpu() -> None:
+def test_auto_is_one_a_core() -> None:
     assert shares_of(Settings(workers="auto", **CPU)).workers == usable_cores()
-    assert shares_of(Settings(workers="auto", device="cuda")).workers == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "shared"),
+    [
+        ({"device": "cpu"}, False),
+        ({"device": "cpu", "engine": "shared"}, True),
+        ({"device": "cuda"}, True),
+        ({"device": "cuda", "workers": 1}, False),
+        ({"device": "cuda", "engine": "own"}, False),
+        ({"device": "cpu", "workers": 1, "engine": "shared"}, True),
+    ],
+)
+def test_several_workers_share_one_engine_on_a_gpu_and_where_that_is_wanted(
+    changes: dict[str, Any], shared: bool
+) -> None:
+    settings = Settings(**({"workers": 3} | changes))
+    shares = shares_of(settings)
+    assert (shares.shared, shares.all) == (shared, settings)
 
 
 def test_what_is_for_all_is_shared_out_and_rounded_up() -> None:

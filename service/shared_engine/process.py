@@ -1,0 +1,62 @@
+"""What the engine's process does: it runs the graphs for all workers until the last of them has ended."""
+
+import asyncio
+import logging
+import os
+import signal
+
+import uvloop
+
+from models.errors import WhatsitError
+from models.store import Store
+from service.inference.fleet import Fleet
+from service.inference.opening import LocalOpener
+from service.observability.logs import configure_logs
+from service.settings import Settings
+from service.shared_engine.server import EngineServer
+from service.workers.board import Order, Slot, State
+
+log = logging.getLogger(__name__)
+
+_BEAT_S = 0.1
+
+
+def run_engine(settings: Settings, slot: Slot, memory: memoryview, address: str, supervisor: int) -> None:
+    """Be the process whose place is ``slot``, forked by the process ``supervisor``; see EngineServer."""
+    configure_logs(settings.log_level, role=slot.name)
+    uvloop.run(_serve(settings, slot, memory, address, supervisor))
+
+
+async def _serve(settings: Settings, slot: Slot, memory: memoryview, address: str, supervisor: int) -> None:
+    told = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
+    store = Store(settings.store)
+    fleet = Fleet(store, settings, LocalOpener(store, settings, slot.board.images_inside))
+    server = EngineServer(fleet, memory)
+    await server.listen(address)
+    watching = asyncio.create_task(fleet.watch())
+    opening = asyncio.create_task(_open_default(fleet))
+    while not (told.is_set() or _over(slot, supervisor, server.connected)):
+        slot.beat()
+        if slot.state is State.STARTING and await fleet.ready():
+            slot.state = State.READY
+        await asyncio.sleep(_BEAT_S)
+    slot.state = State.DRAINING
+    for task in (watching, opening):
+        task.cancel()
+    await server.close()
+
+
+async def _open_default(fleet: Fleet) -> None:
+    try:
+        await fleet.lease(fleet.default)
+    except WhatsitError as error:  # the workers are told so when they ask, and it is tried again
+        log.error("the default model is not ready", extra={"reason": str(error)})
+
+
+def _over(slot: Slot, supervisor: int, workers: int) -> bool:
+    """Whether there is nobody left to run anything for: no worker is connected, and none will be."""
+    if slot.board.order is Order.END:
+        return True
+    stopping = slot.board.order is Order.DRAIN or os.getppid() != supervisor
+    return stopping and not workers
