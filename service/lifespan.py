@@ -10,7 +10,6 @@ from fastapi import FastAPI
 from models.errors import WhatsitError
 from models.store import Store
 from service.deps import Services
-from service.errors import NotReady
 from service.inference.fleet import Fleet
 from service.inference.opening import LocalOpener, Opener
 from service.inference.pipeline import Pipeline
@@ -44,7 +43,7 @@ def build_services(
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Open the default model in the background, so that the process can answer that it lives meanwhile."""
     services: Services = app.state.services
-    work = (services.opener.keep_connected(), services.fleet.watch(), _open_default(services.fleet))
+    work = (services.opener.keep_connected(), services.fleet.watch(), _open_default(services.fleet, services.opener))
     tasks = [asyncio.create_task(each) for each in work]
     try:
         yield
@@ -55,10 +54,9 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         services.pipeline.close()
 
 
-async def _open_default(fleet: Fleet) -> None:
+async def _open_default(fleet: Fleet, opener: Opener) -> None:
+    await opener.reachable()
     try:
         await fleet.lease(fleet.default)
-    except NotReady:  # it is to be opened in another process, which is starting too
-        log.info("the default model is not ready yet")
     except WhatsitError as error:  # readiness says so, and tries again
         log.error("the default model is not ready", extra={"reason": str(error)})

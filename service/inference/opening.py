@@ -24,6 +24,9 @@ class Opener(Protocol):
     async def keep_connected(self) -> None:
         """Stay in touch with where versions are opened, for as long as the service runs."""
 
+    async def reachable(self) -> None:
+        """Wait until they can be opened there."""
+
 
 class LocalOpener:
     """Opens versions in this process.
@@ -46,6 +49,9 @@ class LocalOpener:
 
     async def keep_connected(self) -> None:
         """Nothing: they are opened here."""
+
+    async def reachable(self) -> None:
+        """Nothing: they can be."""
 
     def _open(self, name: str, version: int) -> tuple[Opened, Plan]:
         settings = self._settings

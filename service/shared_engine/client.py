@@ -38,6 +38,7 @@ class RemoteOpener:
         self._arena = Arena(memory)
         self._start = start
         self._connection: _Connection | None = None
+        self._reachable = asyncio.Event()
 
     async def __call__(self, name: str, version: int) -> Engine:
         """Return an engine that was proved there; raises NotReady, NotFound, a BundleError or DeviceUnavailable."""
@@ -60,9 +61,15 @@ class RemoteOpener:
                 continue
             _, connection = await loop.create_unix_connection(make, sock=connected)
             self._connection = connection
+            self._reachable.set()
             await connection.lost
+            self._reachable.clear()
             self._connection = None
             log.error("the engine's process is gone")
+
+    async def reachable(self) -> None:
+        """Wait until the engine's process is there."""
+        await self._reachable.wait()
 
     def disconnect(self) -> None:
         """Leave."""
