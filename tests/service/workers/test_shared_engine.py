@@ -36,11 +36,14 @@ def engine_of(server: Server) -> int:
 
 def test_one_process_runs_the_graphs_of_all(shared: Server) -> None:
     wait_until_both_are_ready(shared)
-    with Load(shared.running.port, clients=8) as load:
-        shared.wait_for_metric(PREDICTED, least=50)
-    assert (set(load.answers), load.lost) == ({200}, 0)
+    for _ in range(30):  # by chance one of them gets them all in a billionth of all tests
+        with connect(shared.running.port) as connection:
+            connection.send(PREDICT)
+            assert connection.response().status_code == 200
+    wait_until(
+        lambda: {line["role"] for line in shared.lines("request", path="/v1/predict")} == {"worker-0", "worker-1"}
+    )
     assert {line["role"] for line in shared.lines("version opened")} == {"engine-0"}
-    assert {line["role"] for line in shared.lines("request", path="/v1/predict")} == {"worker-0", "worker-1"}
 
 
 def test_while_it_is_replaced_the_answer_is_503_and_no_worker_dies(shared: Server) -> None:
