@@ -5,8 +5,8 @@
 Three steps, all where none is named: ``works`` makes networks with random weights in build/benchmarks, once;
 ``measure`` puts every server under closed and open loops, in three interleaved rounds; ``report`` writes
 benchmarks/RESULTS.md from benchmarks/results/serving.jsonl. A run that is killed goes on where it was when it is
-started again with the same name, which is today's date where none is given. It takes hours, on a machine that does
-nothing else:
+started again with the same name, which is today's date where none is given. It takes about two and a half hours, on a
+machine that does nothing else:
 
     nohup make bench > bench.log 2>&1 &
 
