@@ -54,6 +54,10 @@ class Session:
         """The values of ``alone`` that make a difference to ``run``."""
         return (False,) if self._alone is self._session else (False, True)
 
+    def keep_to_one_way(self) -> None:
+        """Run as if ``threads_alone`` had not been given."""
+        self._alone = self._session
+
     def check_signature(self, spec: InputSpec, classes: int) -> None:
         """Raise SignatureMismatch unless the graph takes and gives what ``spec`` and ``classes`` say."""
         inputs = [(i.name, i.type, tuple(i.shape[1:])) for i in self._session.get_inputs()]

@@ -60,5 +60,10 @@ class LocalOpener:
             self._store, name, version, settings.device, plan.threads, settings.precision, plan.threads_alone
         )
         if not plan.max_batch:
-            plan = plan.model_copy(update={"max_batch": best_batch(opened.session, opened.manifest.input)})
+            max_batch, shared = best_batch(opened.session, opened.manifest.input)
+            plan = plan.model_copy(
+                update={"max_batch": max_batch} | ({} if shared else {"threads_alone": plan.threads})
+            )
+        if plan.threads_alone <= plan.threads:
+            opened.session.keep_to_one_way()
         return opened, plan

@@ -248,6 +248,8 @@ def test_a_run_that_is_alone_may_have_threads_of_its_own(threads: int, alone: in
     assert session.ways == ways
     pixels = np.arange(3 * 8 * 8 * 3, dtype=np.uint8).reshape(3, 8, 8, 3)
     assert np.abs(session.run(pixels, alone=True) - session.run(pixels)).max() < 1e-6
+    session.keep_to_one_way()
+    assert session.ways == (False,)
 
 
 def test_a_large_graph_is_opened_once(monkeypatch: pytest.MonkeyPatch) -> None:

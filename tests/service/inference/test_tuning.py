@@ -46,10 +46,17 @@ def test_the_smallest_batch_that_is_about_as_fast_as_any(
 ) -> None:
     paper = Paper({size: each / 1e6 for size, each in micros.items()})
     monkeypatch.setattr(tuning, "time", paper)
-    assert best_batch(paper, SPEC) == best  # type: ignore[arg-type]
+    assert best_batch(paper, SPEC)[0] == best  # type: ignore[arg-type]
     assert max(paper.sizes) == tried
+
+
+@pytest.mark.parametrize(("micros", "shared"), [(50, False), (290, False), (310, True), (1e6, True)])
+def test_a_run_that_is_over_at_once_is_not_shared(monkeypatch: pytest.MonkeyPatch, micros: float, shared: bool) -> None:
+    paper = Paper(dict.fromkeys(tuning.SIZES, micros / 1e6))
+    monkeypatch.setattr(tuning, "time", paper)
+    assert best_batch(paper, SPEC)[1] == shared  # type: ignore[arg-type]
 
 
 def test_a_real_session_is_measured(colours_root: Path) -> None:
     opened = open_version(Store(colours_root), "tiny", 1, threads=1)
-    assert best_batch(opened.session, opened.manifest.input) in tuning.SIZES
+    assert best_batch(opened.session, opened.manifest.input)[0] in tuning.SIZES
