@@ -2,18 +2,21 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, TypeVar
 
 from starlette.requests import Request
 
-from service.errors import ClientLeft, DeadlinePassed
+from service.errors import ClientLeft, DeadlinePassed, RequestError
 
 Result = TypeVar("Result")
 
 # Where a protocol that tells at once when its client leaves is told whom to call; see http_protocol.py.
 ON_LEAVING = "on_leaving"
+
+_LATE = "no answer within the time that a request may take; send fewer or smaller images"
+_GONE = "the client closed the connection before it was answered"
 
 
 async def wanted(request: Request, work: Coroutine[Any, Any, Result], deadline: float) -> Result:
@@ -22,49 +25,38 @@ async def wanted(request: Request, work: Coroutine[Any, Any, Result], deadline: 
     The body must have been read. A client that leaves does not cancel a FastAPI endpoint by itself. Raises ClientLeft
     or DeadlinePassed (``deadline`` in the time of ``time.monotonic``).
     """
-    task, gone = asyncio.current_task(), False
+    task, why = asyncio.current_task(), None
     assert task is not None  # noqa: S101 - a coroutine runs in one
 
-    def leave() -> None:
-        nonlocal gone
-        gone = True
+    def stop(reason: RequestError) -> None:
+        nonlocal why
+        why = why or reason
         task.cancel()
 
+    timer = asyncio.get_running_loop().call_later(deadline - time.monotonic(), stop, DeadlinePassed(_LATE))
+    forget = _tell(request, partial(stop, ClientLeft(_GONE)))
     try:
-        async with asyncio.timeout(deadline - time.monotonic()) as limit:
-            with _told(request, leave):
-                return await work
-    except TimeoutError as error:
-        if not limit.expired():
-            raise  # the work's own
-        late = "no answer within the time that a request may take; send fewer or smaller images"
-        raise DeadlinePassed(late) from error
+        return await work
     except asyncio.CancelledError as error:
-        if not gone or task.uncancel():
+        if why is None or task.uncancel():  # somebody else's doing, or theirs too
             raise
-        raise ClientLeft("the client closed the connection before it was answered") from error
+        raise why from error
+    finally:
+        timer.cancel()
+        forget()
 
 
-@contextmanager
-def _told(request: Request, leave: Callable[[], None]) -> Iterator[None]:
-    """Have ``leave`` called when the client leaves."""
+def _tell(request: Request, leave: Callable[[], None]) -> Callable[[], object]:
+    """Have ``leave`` called when the client leaves, until what is returned is called."""
     state = request.scope.get("state", {})
     if ON_LEAVING in state:
         state[ON_LEAVING] = leave
-        try:
-            yield
-        finally:
-            state[ON_LEAVING] = None
-        return
+        return partial(state.__setitem__, ON_LEAVING, None)
     # Any other server shows it by a message that somebody must wait for, in a task that costs as much as the parsing.
-    watcher = asyncio.create_task(_left(request, leave))
-    try:
-        yield
-    finally:
-        watcher.cancel()
+    return asyncio.create_task(_watch(request, leave)).cancel
 
 
-async def _left(request: Request, leave: Callable[[], None]) -> None:
+async def _watch(request: Request, leave: Callable[[], None]) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
     leave()
