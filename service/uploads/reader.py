@@ -2,7 +2,7 @@
 
 import asyncio
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from service.errors import MalformedRequest, UnsupportedContent
 from service.settings import Settings
@@ -19,7 +19,7 @@ async def read_image(request: Request, settings: Settings) -> Upload:
     if kind == "multipart/form-data":
         return (await read_multipart(content_type, request.stream(), "file", 1, settings.max_image_bytes))[0]
     if kind == "application/json":
-        return await asyncio.to_thread(read_json_image, await request.body(), settings.max_json_depth)
+        return await asyncio.to_thread(read_json_image, await _body(request), settings.max_json_depth)
     if kind.startswith("image/") or kind == "application/octet-stream":
         return Upload(None, await _bytes(request))
     raise UnsupportedContent(f"the content type {kind or '(none)'} is not taken; send {_WAYS.format(field='file')}")
@@ -35,7 +35,7 @@ async def read_images(request: Request, settings: Settings) -> list[Upload]:
     if kind == "application/json":
         # In a thread: 200 MB take more than half a second, in which no other request would be served.
         return await asyncio.to_thread(
-            read_json_images, await request.body(), settings.max_json_depth, settings.max_images
+            read_json_images, await _body(request), settings.max_json_depth, settings.max_images
         )
     if kind.startswith("image/") or kind == "application/octet-stream":
         return [Upload(None, await _bytes(request))]
@@ -43,10 +43,22 @@ async def read_images(request: Request, settings: Settings) -> list[Upload]:
 
 
 async def _bytes(request: Request) -> bytes:
-    body = await request.body()
+    body = await _body(request)
     if not body:
         raise MalformedRequest("the body is empty; send the image's bytes")
     return body
+
+
+async def _body(request: Request) -> bytes:
+    """The whole body, most often one message; Starlette's way is a generator in a generator that joins pieces."""
+    pieces = []
+    while True:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        pieces.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 def _content_type(request: Request) -> tuple[str, str]:
