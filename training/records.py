@@ -13,7 +13,8 @@ from typing import Literal
 
 from pydantic import ValidationError
 
-from models.manifest import Fraction, Strict, first_problem
+from models.manifest import Fraction, Strict
+from training.formats import complaint
 from training.progress import say
 
 LOG = "runs.jsonl"
@@ -85,7 +86,7 @@ def read(folder: Path) -> list[Record]:
         try:
             records.append(Record.model_validate_json(line))
         except ValidationError as error:
-            say(f"left out line {number} of {path}: {first_problem(error, whole='all of it')}")
+            say(f"left out: line {number} of {path} {complaint(error)}")
     return records
 
 

@@ -19,12 +19,13 @@ from typing import Any, TypeVar
 from pydantic import Field, ValidationError
 
 from models.layout import graph_file
-from models.manifest import Fraction, Metrics, Precision, Start, Strict, first_problem
+from models.manifest import Fraction, Metrics, Precision, Start, Strict
 from training.calibrate import Calibration
-from training.config import Recipe, parse_recipe
+from training.config import Recipe
 from training.data.check.facts import DataCheck
 from training.data.splits import SplitRecord
-from training.errors import InvalidRecipe, RunUnusable
+from training.errors import RunUnusable
+from training.formats import complaint
 from training.variants.facts import Variants
 
 Model = TypeVar("Model", bound=Strict)
@@ -145,47 +146,45 @@ class Run:
 
     def recipe(self) -> Recipe:
         """The recipe of the run; raises RunUnusable when there is no run in the folder, or one that cannot be read."""
-        try:
-            return parse_recipe(self.read(self.recipe_file))
-        except InvalidRecipe as error:
-            raise RunUnusable(f"{self.recipe_file} is damaged: {error}") from error
+        return self.load(Recipe, self.recipe_file)
 
     def info(self) -> RunInfo:
         """What the run is made from and with."""
-        return self._load(RunInfo, self.info_file)
+        return self.load(RunInfo, self.info_file)
 
     def splits(self) -> SplitRecord:
         """Which image is in which split."""
-        return self._load(SplitRecord, self.splits_file)
+        return self.load(SplitRecord, self.splits_file)
 
     def check(self) -> DataCheck | None:
-        """What was found out about the data; None for a run of before that was kept."""
-        return self._load(DataCheck, self.check_file) if self.check_file.exists() else None
+        """What was found out about the data; None before it was looked at."""
+        return self.load(DataCheck, self.check_file) if self.check_file.exists() else None
 
     def calibration(self, precision: Precision = "fp32") -> Calibration:
         """What calibration found for one of the graphs; raises RunUnusable when the run is not finished."""
         if precision == "fp32":
-            return self._load(Calibration, self.calibration_file)
+            return self.load(Calibration, self.calibration_file)
         return self.variants().of(precision).calibration
 
     def metrics(self, precision: Precision = "fp32") -> Metrics:
         """What one of the graphs reached on the test split; raises RunUnusable when the run is not finished."""
         if precision == "fp32":
-            return self._load(Metrics, self.metrics_file)
+            return self.load(Metrics, self.metrics_file)
         return self.variants().of(precision).metrics
 
     def variants(self) -> Variants:
-        """The graphs of lower precision; none for a run that was finished before there were any."""
+        """The graphs of lower precision; none before any was made."""
         if not self.variants_file.exists():
             return Variants()
-        return self._load(Variants, self.variants_file)
+        return self.load(Variants, self.variants_file)
 
     def history(self) -> list[EpochMetrics]:
         """The metrics of all finished epochs."""
         lines = self.read(self.metrics_log).splitlines()
         return [_parse(EpochMetrics, line, self.metrics_log) for line in lines]
 
-    def _load(self, kind: type[Model], path: Path) -> Model:
+    def load(self, kind: type[Model], path: Path) -> Model:
+        """What one of the run's files of JSON says; raises RunUnusable when it is not there, or cannot be read."""
         return _parse(kind, self.read(path), path)
 
     def read(self, path: Path) -> str:
@@ -203,7 +202,7 @@ def _parse(kind: type[Model], text: str, path: Path) -> Model:
     try:
         return kind.model_validate_json(text)
     except ValidationError as error:
-        raise RunUnusable(f"{path} is damaged: {first_problem(error, whole='all of it')}") from error
+        raise RunUnusable(f"{path} {complaint(error)}") from error
 
 
 def write_text(path: Path, text: str) -> None:

@@ -35,26 +35,16 @@ def test_training_leaves_a_report_and_it_can_be_written_again(finished: Run, run
     assert invoke("report", run.folder) == (0, f"{run.report_file}: {len(first) / 1000:,.0f} kB\n")
 
 
-def test_a_run_that_kept_no_evidence_gets_it_from_its_data(finished: Run, run: Run, drawings: Path) -> None:
-    for path in (run.answers_file(), run.evidence_file(), run.report_file):
-        path.unlink()
-    assert invoke("report", run.folder)[0] == 0
-    for ours, theirs in ((run.evidence_file(), finished.evidence_file()), (run.report_file, finished.report_file)):
-        assert ours.read_bytes() == theirs.read_bytes()
-    assert not run.cache.exists()
+def test_a_run_of_an_older_version_is_not_called_damaged(run: Run) -> None:
+    info = json.loads(run.info_file.read_text())
+    del info["parameters"]
+    run.info_file.write_text(json.dumps(info))
+    with pytest.raises(RunUnusable, match=r"run\.json was written by an older version of Whatsit \(parameters: "):
+        invoke("report", run.folder)
 
 
-def test_other_data_is_refused(run: Run, drawings: Path, tmp_path: Path) -> None:
-    run.answers_file().unlink()
-    shutil.copytree(drawings, tmp_path / "other")
-    next((tmp_path / "other" / "test" / "disc").iterdir()).unlink()
-    with pytest.raises(RunUnusable, match="not the data that it was trained on"):
-        invoke("report", run.folder, "--data", tmp_path / "other")
-    assert not run.answers_file().exists()
-
-
-def test_a_run_that_is_not_finished_has_none(tmp_path: Path) -> None:
-    with pytest.raises(RunUnusable, match="there is no metrics"):
+def test_what_is_no_run_has_none(tmp_path: Path) -> None:
+    with pytest.raises(RunUnusable, match="there is no run"):
         invoke("report", tmp_path)
 
 

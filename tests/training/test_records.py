@@ -60,4 +60,5 @@ def test_a_line_that_is_no_record_is_named_and_left_out(tmp_path: Path, capsys: 
         file.write('{"state": "lost"}\n')
     append(tmp_path, record("b"))
     assert [entry.facts.run for entry in read(tmp_path)] == ["a", "b"]
-    assert "left out line 2 of" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert f"left out: line 2 of {tmp_path / LOG} is damaged: state: Input should be 'started'" in told

@@ -31,7 +31,7 @@ class Content:
     those of likely labels, by their size; there are none where no coverage was asked for or proved. All is of the
     first of ``graphs``, the most exact one that is reported on; ``exact`` are the metrics of the one of float32, from
     which the others were made, ``refused`` says why some are not to be published. ``sheet`` shows some training images
-    of each class, as a data URI; it and ``check`` are None for runs of before there were any.
+    of each class, as a data URI; it and ``check`` are None where the run has none.
     """
 
     title: str

@@ -84,42 +84,21 @@ def keep(run: Run, data: Dataset, probabilities: Probabilities, precision: Preci
     write_model(run.evidence_file(precision), _evidence(data, answers))
 
 
-def has_evidence(run: Run) -> bool:
-    """Whether ``run`` was finished with all that a report of any of its graphs needs."""
-    return _kept(run, "fp32") and all(_kept(run, variant) for variant in run.variants().publishable)
-
-
 def read_evidence(run: Run, precision: Precision = "fp32") -> Evidence:
-    """What ``keep`` saved; raises RunUnusable when it did not."""
-    if not _kept(run, precision):
-        raise _missing(run, precision)
-    return Evidence.model_validate_json(run.read(run.evidence_file(precision)))
+    """What ``keep`` saved; raises RunUnusable when it did not, or it cannot be read."""
+    return run.load(Evidence, run.evidence_file(precision))
 
 
 def read_answers(run: Run, precision: Precision = "fp32") -> Answers:
-    """What ``keep`` saved; raises RunUnusable when it did not."""
-    if not _kept(run, precision):
-        raise _missing(run, precision)
+    """What ``keep`` saved; raises RunUnusable when it did not, or it cannot be read."""
+    path = run.answers_file(precision)
     try:
-        with np.load(run.answers_file(precision), allow_pickle=False) as file:
+        with np.load(path, allow_pickle=False) as file:
             return Answers(file["probabilities"], file["targets"])
+    except FileNotFoundError as error:
+        raise RunUnusable(f"{run.folder}: there is no {path.name}: the run is not finished") from error
     except Exception as error:  # a damaged file raises whatever its bytes are taken for
-        path = run.answers_file(precision)
-        raise RunUnusable(
-            f"{path} is damaged: remove it, and `whatsit report {run.folder}` makes it from the data"
-        ) from error
-
-
-def _kept(run: Run, precision: Precision) -> bool:
-    return run.answers_file(precision).exists() and run.evidence_file(precision).exists()
-
-
-def _missing(run: Run, precision: Precision) -> RunUnusable:
-    files = f"{run.answers_file(precision).name} and {run.evidence_file(precision).name}"
-    return RunUnusable(
-        f"{run.folder}: there are no {files}: the run is not finished, or older than them: then `whatsit report "
-        f"{run.folder}` makes them from its data"
-    )
+        raise RunUnusable(f"{path} is damaged: put it back, or train anew") from error
 
 
 def _evidence(data: Dataset, answers: Answers) -> Evidence:

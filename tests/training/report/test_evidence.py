@@ -8,7 +8,7 @@ from tests.training.support import tiny_recipe
 from training.data.dataset import Dataset, load_dataset
 from training.data.folder import FolderSource
 from training.errors import RunUnusable
-from training.report.evidence import has_evidence, keep, read_answers, read_evidence
+from training.report.evidence import keep, read_answers, read_evidence
 from training.report.thumbnails import thumbnail
 from training.run import Run
 
@@ -33,9 +33,7 @@ def answers(*wrong: tuple[int, int, float]) -> np.ndarray:
 
 def test_the_answers_come_back(data: Dataset, tmp_path: Path) -> None:
     run, probabilities = Run(tmp_path), answers((0, DISC, 0.9))
-    assert not has_evidence(run)
     keep(run, data, probabilities)
-    assert has_evidence(run)
     got = read_answers(run)
     assert (got.probabilities == probabilities).all()
     assert (got.targets == data.targets[data.splits.test]).all()
@@ -81,11 +79,14 @@ def test_damaged_answers_are_named(data: Dataset, tmp_path: Path) -> None:
     run = Run(tmp_path)
     keep(run, data, answers())
     run.answers_file().write_bytes(b"damaged")
-    with pytest.raises(RunUnusable, match=r"test\.npz is damaged: remove it"):
+    with pytest.raises(RunUnusable, match=r"test\.npz is damaged: put it back, or train anew"):
         read_answers(run)
+    run.evidence_file().write_text('{"counts": 3}')
+    with pytest.raises(RunUnusable, match=r"evidence\.json is damaged: counts: Input should be an object"):
+        read_evidence(run)
 
 
 def test_a_run_without_them_says_so(tmp_path: Path) -> None:
     for read in (read_answers, read_evidence):
-        with pytest.raises(RunUnusable, match=r"whatsit report .* makes them from its data"):
+        with pytest.raises(RunUnusable, match="the run is not finished"):
             read(Run(tmp_path))
