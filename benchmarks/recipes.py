@@ -1,8 +1,8 @@
 """What every recipe reached, as a table: ``python -m benchmarks.recipes [RUNS_DIR]``.
 
 The finished runs in RUNS_DIR are noted in ``benchmarks/results/recipes.jsonl``, each in place of the one that was there
-for its recipe, for trainings of hours are not made on one machine in one go. The table is of that file. A row whose
-recipe is another one by now is marked.
+for its recipe, for trainings of hours are not made on one machine in one go. The table is of that file, and has a row
+for every recipe: one that was not run says so and why, one that was trained otherwise than the recipe says now is marked.
 """
 
 import argparse
@@ -28,6 +28,8 @@ REPORTED = {
     "intel-vgg16-tutorial": "18 %",
     "fashion-mnist-vgg16": "93.5 %",
 }
+# Why a recipe has no run, where its weights to begin with are not the reason.
+NOT_RUN = {"folder": "for images of your own"}
 _COMMIT_DIGITS = 10
 _MARK = "\\*"
 _HEAD = (
@@ -62,10 +64,11 @@ def main() -> None:
     remarks = {name: remark for name in sorted(known) if (remark := _remark(known[name]))}
     print("| " + " | ".join(_HEAD) + " |")
     print("| --- |" + " ---: |" * 3 + " --- |" * 2 + " ---: |" * 4)
-    for name in sorted(known):
-        print("| " + " | ".join(_cells(known[name], _MARK if name in remarks else "")) + " |")
+    for name in sorted({*known, *recipe_names()}):
+        row = _cells(known[name], _MARK if name in remarks else "") if name in known else _not_run(name)
+        print("| " + " | ".join(row) + " |")
     if remarks:
-        print(f"\n{_MARK} The recipe is another one now: " + "; ".join(remarks.values()) + ".")
+        print(f"\n{_MARK} Trained otherwise than the recipe says now: " + "; ".join(remarks.values()) + ".")
 
 
 def _read() -> list[Row]:
@@ -91,7 +94,7 @@ def _remark(row: Row) -> str | None:
     if row.recipe not in recipe_names():
         return f"`{row.recipe}` is gone"
     if row.trained is None:
-        return f"`{row.recipe}` may be, for it was not noted"
+        return f"`{row.recipe}` perhaps, for how was not noted"
     before, now = flatten(parse_recipe(json.dumps(row.trained))), flatten(load_recipe(row.recipe))
     changed = {key for key in before.keys() | now.keys() if before.get(key) != now.get(key)} - {"description"}
     return f"`{row.recipe}` in {', '.join(f'`{key}`' for key in sorted(changed))}" if changed else None
@@ -113,6 +116,11 @@ def _cells(facts: Row, mark: str) -> tuple[str, ...]:
         f"{facts.calibration_error:.4f}",
         REPORTED.get(facts.recipe, ""),
     )
+
+
+def _not_run(name: str) -> tuple[str, ...]:
+    reason = "needs ImageNet weights" if load_recipe(name).transfer.weights == "imagenet" else "not yet"
+    return f"`{name}`", *[""] * 5, f"not run: {NOT_RUN.get(name, reason)}", "", "", REPORTED.get(name, "")
 
 
 def _short(commit: str | None) -> str:

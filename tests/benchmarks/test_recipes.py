@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks import recipes
 from tests.training.report.support import made_up_run
-from training.config import load_recipe
+from training.config import load_recipe, recipe_names
 from training.run import Run, write_model
 
 
@@ -25,15 +25,34 @@ def printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
     return capsys.readouterr().out
 
 
+def row_of(table: str, recipe: str) -> str:
+    (row,) = [line for line in table.splitlines() if line.startswith(f"| `{recipe}`")]
+    return row
+
+
 def test_a_run_is_noted_with_hardware_and_commit(
     run: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table = printed(capsys, monkeypatch, run.folder.parent)
-    assert table.splitlines()[-1].startswith("| `letters` | ")
+    assert row_of(table, "letters").startswith("| `letters` | ")
     assert "| paper | c0ffee |" in table
     assert f"{run.metrics().accuracy:.2%}" in table
     assert "/home" not in recipes.RESULTS.read_text()
     assert printed(capsys, monkeypatch) == table
+
+
+def test_every_recipe_has_a_row_that_says_why_there_is_no_run(
+    run: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = printed(capsys, monkeypatch, run.folder.parent)
+    head, *rows = [line.count("|") for line in table.splitlines() if line.startswith("|")]
+    assert len(rows) == 1 + len(recipe_names())  # and the line below the head
+    assert {head} == set(rows)
+    assert "not run" not in row_of(table, "letters")
+    assert "not run: for images of your own" in row_of(table, "folder")
+    assert "not run: needs ImageNet weights" in row_of(table, "intel-vgg16-tutorial")
+    assert row_of(table, "intel-vgg16-tutorial").endswith("| 18 % |")
+    assert "not run: not yet" in row_of(table, "cifar10")
 
 
 def test_a_row_of_another_recipe_than_now_is_marked(
@@ -42,7 +61,7 @@ def test_a_row_of_another_recipe_than_now_is_marked(
     write_model(run.recipe_file, load_recipe("letters", ["seed=99", "description=the same in other words"]))
     table = printed(capsys, monkeypatch, run.folder.parent)
     assert "| `letters`\\* | " in table
-    assert table.endswith("\n\n\\* The recipe is another one now: `letters` in `seed`.\n")
+    assert table.endswith("\n\n\\* Trained otherwise than the recipe says now: `letters` in `seed`.\n")
 
 
 def test_what_cannot_be_compared_is_marked_too(
@@ -53,4 +72,4 @@ def test_what_cannot_be_compared_is_marked_too(
     del row["trained"]
     gone = row | {"recipe": "no-such-recipe"}
     recipes.RESULTS.write_text(f"{json.dumps(row)}\n{json.dumps(gone)}\n")
-    assert "`letters` may be, for it was not noted; `no-such-recipe` is gone." in printed(capsys, monkeypatch)
+    assert "`letters` perhaps, for how was not noted; `no-such-recipe` is gone." in printed(capsys, monkeypatch)
