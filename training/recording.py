@@ -1,8 +1,8 @@
 """What the folders of runs say, written into the records and read back as a list of what became of every run."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,8 +15,9 @@ from training.progress import say
 from training.records import Facts, Record, State
 from training.run import Run, best_epoch
 
-_Identity = tuple[str, datetime]
 _Outcome = Literal["running", "finished", "failed", "interrupted", "gone"]
+# Older records have the time at which the recipe was saved, some hundredths of a second after the run began.
+_SAME = timedelta(seconds=1)
 
 
 class Listed(Strict):
@@ -89,19 +90,20 @@ def list_runs(folder: Path) -> list[Listed]:
 
     Those that lie there, as their folders say, with or without records; and those that only the records know.
     """
-    last = {_identity(record.facts): record for record in records.read(folder)}
-    listed = {
-        known: Listed(state="gone", reason=record.reason, changes=record.changes, facts=record.facts)
-        for known, record in last.items()
-    }
+    last = list({(record.facts.run, record.facts.began): record for record in records.read(folder)}.values())
+    listed = []
     for run in map(Run, folder.iterdir() if folder.is_dir() else ()):
         try:
             if run.exists:
-                entry = _standing(run, last)
-                listed[_identity(entry.facts)] = entry
+                listed.append(_standing(run, last))
         except (RunUnusable, OSError) as error:
             say(f"left out: {error}")
-    return sorted(listed.values(), key=lambda entry: entry.facts.began)
+    listed += [
+        Listed(state="gone", reason=record.reason, changes=record.changes, facts=record.facts)
+        for record in last
+        if not any(_are_same(record.facts, entry.facts) for entry in listed)
+    ]
+    return sorted(listed, key=lambda entry: entry.facts.began)
 
 
 def find_run(folder: Path) -> tuple[Listed, list[Record]]:
@@ -112,7 +114,7 @@ def find_run(folder: Path) -> tuple[Listed, list[Record]]:
         raise RunUnusable(f"{folder}: there is no run, nor a record of one")
     entry = next((entry for entry in found if entry.state != "gone"), found[-1])
     known = records.read(place.parent)
-    return entry, [record for record in known if _identity(record.facts) == _identity(entry.facts)]
+    return entry, [record for record in known if _are_same(record.facts, entry.facts)]
 
 
 def _tested(run: Run) -> dict[str, Any]:
@@ -126,10 +128,10 @@ def _tested(run: Run) -> dict[str, Any]:
     }
 
 
-def _standing(run: Run, last: Mapping[_Identity, Record]) -> Listed:
+def _standing(run: Run, last: Sequence[Record]) -> Listed:
     """A run that is there. Its record adds what its folder does not say: what was changed, why it came to no end."""
     facts = look(run)
-    record = last.get(_identity(facts))
+    record = next((record for record in last if _are_same(record.facts, facts)), None)
     state: _Outcome = "interrupted"
     if is_busy(run.folder):
         state = "running"
@@ -143,6 +145,6 @@ def _standing(run: Run, last: Mapping[_Identity, Record]) -> Listed:
     return Listed(state=state, reason=reason, changes=record.changes, facts=facts)
 
 
-def _identity(facts: Facts) -> _Identity:
+def _are_same(one: Facts, other: Facts) -> bool:
     """Of the runs that lie in a folder one after another, or are copied into it, each began at a time of its own."""
-    return facts.run, facts.began
+    return one.run == other.run and abs(one.began - other.began) < _SAME

@@ -114,6 +114,21 @@ def test_a_later_run_in_the_same_folder_is_another(run: Run) -> None:
     assert (entry.state, len(records)) == ("finished", 1)
 
 
+def test_records_of_a_moment_after_its_beginning_are_of_the_same_run(run: Run) -> None:
+    """Once a run was known by the time of a file."""
+    with recorded(run, ("seed=3",)):
+        pass
+    (last,) = read(run.folder.parent)[-1:]
+    later = last.facts.model_copy(update={"began": last.facts.began + timedelta(milliseconds=80)})
+    (run.folder.parent / LOG).unlink()
+    append(run.folder.parent, last.model_copy(update={"facts": later}))
+    (entry,) = list_runs(run.folder.parent)
+    assert (entry.state, entry.changes, entry.facts) == ("finished", ("seed=3",), look(run))
+    assert len(find_run(run.folder)[1]) == 1
+    shutil.rmtree(run.folder)
+    assert states(run.folder.parent) == [("one", "gone")]
+
+
 def test_a_copy_of_another_run_is_not_taken_for_the_one_that_was_there(run: Run, tmp_path: Path) -> None:
     other = Run(shutil.copytree(run.folder, tmp_path / "other"))
     info = other.info()
