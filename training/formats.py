@@ -17,4 +17,4 @@ def complaint(error: ValidationError) -> str:
     if not all(one or other for one, other in zip(missing, unknown, strict=True)):
         return f"is damaged: {first_problem(error, whole='all of it')}"
     which = "an older version" if any(missing) else "another version"
-    return f"was written by {which} of Whatsit ({first_problem(error)}): read it with that one, or train anew"
+    return f"was written by {which} of Whatsit ({first_problem(error)}): read it with that one"
