@@ -16,8 +16,10 @@ _LOCK = ".lock"
 def sole(folder: Path) -> Iterator[None]:
     """Hold the only right to work in ``folder``, which is made; a process that dies frees it.
 
-    Raises RunBusy when another process has it. A folder that stays empty is taken away again.
+    Raises RunBusy when another process has it. A folder that stays empty is taken away again, and those above it that
+    were made for it.
     """
+    made = [place for place in (folder, *folder.parents) if place == folder or not place.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / _LOCK
     with path.open("a+b", buffering=0) as file:
@@ -38,7 +40,8 @@ def sole(folder: Path) -> Iterator[None]:
             if [entry.name for entry in folder.iterdir()] == [_LOCK]:
                 path.unlink()
                 with suppress(OSError):  # someone has put something there
-                    folder.rmdir()
+                    for place in made:
+                        place.rmdir()
 
 
 def is_busy(folder: Path) -> bool:

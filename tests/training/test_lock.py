@@ -26,9 +26,19 @@ def test_there_is_one_at_a_time(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_stays_empty_goes(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no data"), sole(tmp_path / "run"):
+    with pytest.raises(ValueError, match="no data"), sole(tmp_path / "runs" / "mine" / "run"):
         raise ValueError("no data")
-    assert not (tmp_path / "run").exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_above_it_goes_only_when_it_was_made_for_it_and_stays_empty(tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    with sole(tmp_path / "runs" / "one"):
+        pass
+    assert list(tmp_path.iterdir()) == [tmp_path / "runs"]
+    with sole(tmp_path / "runs" / "mine" / "two"):
+        (tmp_path / "runs" / "mine" / "three").mkdir()
+    assert [path.name for path in (tmp_path / "runs" / "mine").iterdir()] == ["three"]
 
 
 def test_what_was_there_stays(tmp_path: Path) -> None:
