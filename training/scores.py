@@ -12,6 +12,7 @@ from training.intervals import wilson
 Targets = NDArray[np.int64]
 
 _BINS = 15
+_BEST = 5
 # Below float32's smallest: a probability of exactly 0 for the truth costs 104 nats, not infinity.
 _LEAST = 2.0**-150
 
@@ -49,7 +50,7 @@ def score(
     occurs = (matrix.sum(axis=0) + matrix.sum(axis=1) > 0).tolist()
     correct = int(np.trace(matrix))
     truth = probabilities[np.arange(len(targets)), targets].astype(np.float64)
-    best = np.argsort(-probabilities, axis=1, kind="stable")[:, :5]
+    best = np.argsort(-probabilities, axis=1, kind="stable")[:, :_BEST]
     plain = None if temperature is None else without_temperature(probabilities, temperature)
     return Metrics(
         split=split,
@@ -94,6 +95,11 @@ def reliability(probabilities: Probabilities, targets: Targets) -> list[Bin]:
         share = float(right[inside].mean()) if count else 0.0
         bins.append(Bin(place / _BINS, (place + 1) / _BINS, count, mean, share))
     return bins
+
+
+def tells_top5(metrics: Metrics) -> bool:
+    """Whether top-5 says anything: of five classes or fewer the right one is always among the best five."""
+    return len(metrics.per_class) > _BEST
 
 
 def without_temperature(probabilities: Probabilities, temperature: float) -> Probabilities:

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from models.manifest import Metrics
 from training.intervals import wilson
+from training.scores import tells_top5
 
 if TYPE_CHECKING:  # brings scipy, which no other table needs
     from training.compare import Comparison
@@ -19,13 +20,14 @@ def metrics_table(metrics: Metrics) -> Table:
     """Totals in the title, one row a class."""
     low, high = wilson(metrics.correct, metrics.images)
     before = metrics.uncalibrated_error
+    best_five = f"top-5 {metrics.top5_accuracy:.2%}, " if tells_top5(metrics) else ""
     table = Table(
         title=(
             f"{metrics.split}: {metrics.correct:,} of {metrics.images:,} right, {metrics.accuracy:.2%} "
             f"({low:.2%} to {high:.2%} at 95 %)"
         ),
         caption=(
-            f"top-5 {metrics.top5_accuracy:.2%}, macro F1 {metrics.macro_f1:.4f}, loss {metrics.loss:.4f}, "
+            f"{best_five}macro F1 {metrics.macro_f1:.4f}, loss {metrics.loss:.4f}, "
             f"expected calibration error {metrics.expected_calibration_error:.4f}"
             + ("" if before is None else f", {before:.4f} before calibration")
         ),

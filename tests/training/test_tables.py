@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from rich.console import Console
 from rich.table import Table
 
@@ -26,6 +27,13 @@ def test_of_many_classes_the_worst_confusions_are_shown() -> None:
     rows = rendered(confusion_table(score(answers, targets, labels, "test"))).splitlines()
     shown = [row.split() for row in rows if "class" in row and "│" in row]
     assert [[row[1], row[3], row[5]] for row in shown] == [["class7", "class3", "3"], ["class6", "class5", "1"]]
+
+
+@pytest.mark.parametrize(("classes", "shown"), [(5, False), (6, True)])
+def test_the_best_five_count_where_there_are_more(classes: int, shown: bool) -> None:
+    labels = tuple(f"class {number}" for number in range(classes))
+    metrics = score(np.eye(classes, dtype=np.float32), np.arange(classes), labels, "test")
+    assert ("top-5" in rendered(metrics_table(metrics))) == shown
 
 
 def test_the_accuracy_has_its_interval_and_the_calibration_error_what_it_was() -> None:
