@@ -11,8 +11,10 @@ from models.opening import open_version, prove_version
 from models.store import Store
 from tests.support.bundles import publish_tiny
 from tests.support.images import encode
+from tests.training.report.support import START
 from tests.training.support import drawing
 from training.card import model_card
+from training.environment import processor
 from training.errors import RunUnusable, VariantFailed
 from training.release import Contents, publish
 from training.run import Run, write_model
@@ -42,9 +44,25 @@ def test_a_published_run_opens_and_says_where_it_is_from(finished: Run, tmp_path
 def test_a_run_that_was_interrupted_says_how_often_it_started(finished: Run, tmp_path: Path) -> None:
     run = Run(shutil.copytree(finished.folder, tmp_path / "run"))
     go_on(run)
-    first, second = publish(run, Store(tmp_path / "store"), "shapes", who="tests").provenance.starts
+    info = run.info()
+    elsewhere = info.starts[-1].model_copy(update={"hardware": "an abacus"})
+    run.note(info.model_copy(update={"starts": (info.first, elsewhere)}))
+    manifest = publish(run, Store(tmp_path / "store"), "shapes", who="tests")
+    first, second = manifest.provenance.starts
     assert (first.epochs, second.epochs) == (0, 3)
     assert first.at < second.at
+    assert manifest.provenance.hardware == info.first.hardware, "the second start trained nothing"
+    assert manifest.graphs["fp32"].measured == graphs_of(finished)["fp32"]
+
+
+def test_the_graph_of_float32_was_measured_where_its_run_came_to_its_end(finished: Run, tmp_path: Path) -> None:
+    run = Run(shutil.copytree(finished.folder, tmp_path / "run"))
+    go_on(run)
+    info = run.info()
+    run.note(info.model_copy(update={"starts": (info.first, START)}))
+    assert graphs_of(run)["fp32"].hardware == processor()
+    write_model(run.variants_file, run.variants().model_copy(update={"measured_on": None}))  # as older runs are
+    assert graphs_of(run)["fp32"].hardware == "paper"
 
 
 def test_an_alias_moves_to_the_new_version(finished: Run, tmp_path: Path) -> None:
@@ -177,6 +195,7 @@ def test_the_card_has_the_numbers(finished: Run) -> None:
     assert f"| expected calibration error | {error:.4f} ({before:.4f} before calibration) |" in card
     assert "108 for train, 12 for validation, 30 for test" in card
     assert card.count("| 10 |") == 3
+    assert "best five" not in card  # of three classes
     assert "{" not in card
 
 
@@ -205,6 +224,26 @@ def test_the_card_says_what_is_accepted_of_each_class(finished: Run, tmp_path: P
     head = next(place for place, row in enumerate(rows) if row.startswith("| class | "))
     column = rows[head].split(" | ").index("threshold")
     assert [row.split(" | ")[column] for row in rows[head + 2 : head + 5]] == ["0.000", "0.700", "none"]
+
+
+@pytest.mark.parametrize(
+    ("shared", "thresholds", "told"),
+    [
+        (
+            0.7,
+            (0.1, 0.7, ACCEPTS_NOTHING),
+            "own, and of those together that share 0.700. Of a class with the threshold",
+        ),
+        (0.7, (0.1, 0.7, 0.7), "of its own, and of those together that share 0.700. The temperature"),
+        (ACCEPTS_NOTHING, (0.1, 0.2, ACCEPTS_NOTHING), "own. Of a class with the threshold none it shows too little"),
+        (ACCEPTS_NOTHING, (0.1, 0.2, 0.3), "with a threshold of its own. The temperature"),
+    ],
+)
+def test_the_card_tells_of_shared_thresholds_where_there_are_any(
+    finished: Run, tmp_path: Path, shared: float, thresholds: tuple[float, ...], told: str
+) -> None:
+    own = Decision(threshold=shared, accuracy=0.97, coverage=0.9, target=0.95, thresholds=thresholds)
+    assert told in card_of(changed(finished, tmp_path, decision=own))
 
 
 def test_the_sets_of_a_run_are_published_and_told(finished: Run, tmp_path: Path) -> None:

@@ -82,7 +82,8 @@ def set_sizes(answers: Answers, conformal: Conformal) -> tuple[tuple[str, Rate],
     for least, most in _SIZES:
         chosen = (sizes >= least) & (sizes <= most)
         if chosen.any():
-            name = f"{least}" if least == most else f"{least} to {sizes[chosen].max()}"
+            last = sizes[chosen].max()
+            name = f"{least}" if least == last else f"{least} to {last}"
             found.append((name, Rate(int(chosen.sum()), int(holds[chosen].sum()), float(chosen.mean()))))
     return tuple(found)
 

@@ -4,6 +4,7 @@ from models.manifest import ACCEPTS_NOTHING
 from training.data.check.facts import DataCheck, Span
 from training.intervals import wilson
 from training.report.content import Content
+from training.run import least_loss
 
 _NAMED = 10
 _PLATEAU = 0.01
@@ -25,10 +26,10 @@ def training_facts(content: Content) -> Facts:
         ("Data", f"{content.record.source}: {_images(content)}"),
         ("Epochs", f"{len(content.history)}{ended}; the best is {content.best.epoch}"),
         ("Time", duration(content.seconds)),
-        ("Hardware", f"{info.hardware}, {info.first.precision}"),
+        ("Hardware", f"{info.hardware(len(content.history))}, {info.first.precision}"),
         ("Optimizer", f"{recipe.optimizer.name}, learning rate {recipe.optimizer.learning_rate:g}"),
         ("Seed", str(recipe.seed)),
-        ("Commit", info.first.git_commit or "not known"),
+        ("Commit", ", then ".join(info.commits(len(content.history))) or "not known"),
     ]
 
 
@@ -55,7 +56,15 @@ def turning(content: Content) -> str:
             f"The validation loss was least in epoch {least.epoch} and {rise:.0%} higher at the end, after too few "
             "epochs, or beside too high a training loss, to call it overfitting."
         )
-    return f"{told} What is measured here is epoch {best.epoch}, the best of calibrated answers."
+    return f"{told} What is measured here is epoch {best.epoch}, {_why(content)}."
+
+
+def _why(content: Content) -> str:
+    """Why the epoch was chosen that is measured."""
+    least = least_loss(content.history)
+    if least is None or least.epoch == content.best.epoch:
+        return "the best of calibrated answers"
+    return f"the last within one standard error of the best of calibrated answers, epoch {least.epoch}"
 
 
 def deciding(content: Content) -> str:
@@ -109,12 +118,14 @@ def data_facts(content: Content) -> Facts:
         ("Unreadable", f"{len(record.unreadable):,}" + (f": {unreadable}" if unreadable else "")),
         ("Fingerprint", record.fingerprint),
     ]
-    return facts if content.check is None else facts + _originals(content.check)
+    return facts if content.check is None else facts + _originals(content.check, content.recipe.data.kind)
 
 
-def _originals(check: DataCheck) -> Facts:
-    """What the files are."""
+def _originals(check: DataCheck, kind: str) -> Facts:
+    """What the images are in their files; those of arrays have no format until they are read."""
     formats = ", ".join(f"{count:,} {name}" for name, count in check.formats.items())
+    if kind != "folder":
+        formats = f"{sum(check.formats.values()):,} in arrays, encoded as PNG to be read like files"
     spans = (("Widths", check.widths), ("Heights", check.heights))
     return [("Formats", formats), *((name, _span(span)) for name, span in spans if span is not None)]
 

@@ -73,5 +73,8 @@ def test_sets_by_their_size() -> None:
     many = Answers(np.full((3, 40), 1 / 40, np.float32), np.array([0, 1, 39]))
     wide = Conformal(coverage=0.9, threshold=0.01, test_coverage=1, mean_size=40)
     assert [(size, rate.right) for size, rate in set_sizes(many, wide)] == [("11 to 40", 3)]
+    four = Conformal(coverage=0.9, threshold=0.2, test_coverage=1, mean_size=4)
+    same = Answers(np.full((3, 4), 0.25, np.float32), np.array([0, 1, 3]))
+    assert [(size, rate.right) for size, rate in set_sizes(same, four)] == [("4", 3)]
     none = Conformal(coverage=0.9, threshold=0.9, test_coverage=1 / 3, mean_size=1)
     assert [(size, rate.right) for size, rate in set_sizes(many, none)] == [("1", 1)]

@@ -3,12 +3,12 @@ from dataclasses import replace
 import pytest
 
 from models.manifest import ACCEPTS_NOTHING, Conformal, Decision
-from tests.training.report.support import history, made_up_run
+from tests.training.report.support import data_check, history, made_up_run
 from training.curves import crossover
 from training.report.content import Content, read_content
 from training.report.facts import Rate
 from training.report.prose import covering, data_facts, deciding, duration, training_facts, turning
-from training.run import EpochMetrics
+from training.run import EpochMetrics, best_epoch
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,16 @@ def test_the_epoch_that_is_measured_is_the_best_of_calibrated_answers(content: C
     rows = [row.model_copy(update={"calibrated_loss": 1 / row.epoch}) for row in rows]
     told = turning(replace(content, history=rows, best=rows[3], turn=crossover(rows)))
     assert "turned at epoch 2" in told
-    assert "measured here is epoch 4" in told
+    assert told.endswith("measured here is epoch 4, the best of calibrated answers.")
+
+
+def test_an_epoch_that_is_not_the_best_says_how_it_was_chosen(content: Content) -> None:
+    rows = history((1, 1), (0.5, 0.5), (0.25, 0.51), (0.1, 0.75))
+    rows = [row.model_copy(update={"loss_error": 0.02}) for row in rows]
+    best = best_epoch(rows)
+    assert best is not None
+    told = turning(replace(content, history=rows, best=best, turn=None))
+    assert told.endswith("epoch 3, the last within one standard error of the best of calibrated answers, epoch 2.")
 
 
 def test_facts_are_those_of_the_run(content: Content) -> None:
@@ -89,6 +98,19 @@ def test_facts_are_those_of_the_run(content: Content) -> None:
     assert data["Licence"] == "made by the tests"
     assert data["Unreadable"] == "1: broken.png"
     assert data["Duplicates"].startswith("3 removed")
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"), [("folder", "2 JPEG, 1 PNG"), ("idx", "3 in arrays, encoded as PNG to be read like files")]
+)
+def test_images_of_arrays_are_not_said_to_be_files(content: Content, kind: str, said: str) -> None:
+    data = content.recipe.data.model_copy(update={"kind": kind})
+    changed = replace(
+        content,
+        recipe=content.recipe.model_copy(update={"data": data}),
+        check=data_check(formats={"JPEG": 2, "PNG": 1}),
+    )
+    assert dict(data_facts(changed))["Formats"] == said
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,7 @@ def test_it_says_what_was_measured(run: Run, page: Page) -> None:
     assert f"lies between {metrics.accuracy_interval[0]:.2%} and {metrics.accuracy_interval[1]:.2%}" in text
     for fact in ("Stripes and discs", "made-up", "c0ffee", "paper", "CC0", "broken.png", "60 for validation"):
         assert fact in text
+    assert "In this run nothing was chosen on the test split but whether a graph of lower precision" in text
     for entry in metrics.per_class:
         assert f"{entry.precision:.1%}" in text
         assert f"{entry.f1:.3f}" in text
