@@ -2,7 +2,7 @@
 
 The finished runs in RUNS_DIR are noted in ``benchmarks/results/recipes.jsonl``, each in place of the one that was there
 for its recipe, for trainings of hours are not made on one machine in one go. The table is of that file, and has a row
-for every recipe: one that was not run says so and why, one that was trained otherwise than the recipe says now is marked.
+for every recipe: one that was not run says so and why, one that was trained otherwise than it says now is marked.
 """
 
 import argparse
