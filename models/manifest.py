@@ -175,7 +175,8 @@ class Start(Strict):
 class Provenance(Strict):
     """Where a version comes from: enough to make it again; ``precision`` is the one that it was trained in.
 
-    Commit, packages and precision are those of the first start; ``starts`` has them all where there were several.
+    Commit, packages and precision are those of the first start; ``starts`` has them all where there were several, also
+    those that trained no epoch. ``hardware`` is all that did.
     """
 
     recipe: dict[str, Any]

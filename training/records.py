@@ -27,7 +27,7 @@ class Facts(Strict):
 
     ``began`` is when the run first did, ``seconds`` the time of the ``epochs`` that are done. The validation accuracy
     is that of the best epoch. Intervals are at 95 % confidence; the calibration errors are of the test split, with the
-    temperature and without.
+    temperature and without. ``git_commit`` is the one that it began with, ``later_commits`` are others that trained it.
     """
 
     run: str
@@ -40,6 +40,7 @@ class Facts(Strict):
     parameters: int
     hardware: str
     git_commit: str | None
+    later_commits: tuple[str, ...] = ()
     epochs: int
     planned_epochs: int
     seconds: float

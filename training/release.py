@@ -96,7 +96,7 @@ def _provenance(run: Run) -> Provenance:
         data_fingerprint=record.fingerprint,
         git_commit=info.first.git_commit,
         packages=info.first.packages,
-        hardware=info.hardware,
+        hardware=info.hardware(len(history)),
         precision=info.first.precision,
         starts=info.starts if len(info.starts) > 1 else (),
         training_seconds=round(sum(row.seconds for row in history), 3),

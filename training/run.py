@@ -86,10 +86,23 @@ class RunInfo(Strict):
         """The start that chose weights and splits."""
         return self.starts[0]
 
-    @property
-    def hardware(self) -> str:
-        """All that trained, in its order."""
-        return ", then ".join(dict.fromkeys(start.hardware for start in self.starts))
+    def trained(self, epochs: int) -> tuple[Start, ...]:
+        """The starts that trained some of the ``epochs`` that are done by now; before there are any, the last one.
+
+        A start trains none where it is killed early, or where nothing but the end was left to do.
+        """
+        ends = (*(start.epochs for start in self.starts[1:]), epochs)
+        return tuple(start for start, end in zip(self.starts, ends, strict=True) if end > start.epochs) or (
+            self.starts[-1],
+        )
+
+    def hardware(self, epochs: int) -> str:
+        """All that trained the ``epochs`` that are done, in its order."""
+        return ", then ".join(dict.fromkeys(start.hardware for start in self.trained(epochs)))
+
+    def commits(self, epochs: int) -> tuple[str, ...]:
+        """The commits that trained the ``epochs`` that are done, in their order, as far as they are known."""
+        return tuple(dict.fromkeys(start.git_commit for start in self.trained(epochs) if start.git_commit))
 
 
 class Run:

@@ -52,7 +52,7 @@ def run_table(entry: Listed, records: Iterable[Record]) -> Table:
         "test accuracy": ", ".join(_test(facts)),
         "calibration error": ", ".join(_errors(facts)),
         "hardware": facts.hardware,
-        "commit": facts.git_commit or "",
+        "commit": ", then ".join(filter(None, (facts.git_commit, *facts.later_commits))),
     }
     for name, value in rows.items():
         if value:

@@ -86,7 +86,7 @@ class MLflow:
         experiment = found.experiment_id if found else self._client.create_experiment(name)
         tags = {
             "recipe": info.recipe_name,
-            "hardware": info.hardware,
+            "hardware": info.hardware(epochs=0),
             "mlflow.source.git.commit": info.first.git_commit or "",
         }
         begun: str = self._client.create_run(experiment, run_name=run.folder.absolute().name, tags=tags).info.run_id

@@ -11,7 +11,7 @@ from models.aliases import rollback
 from models.audit import who
 from models.documents import REPORT
 from models.errors import InvalidManifest, WhatsitError
-from models.manifest import Graph, Manifest, Precision
+from models.manifest import Graph, Manifest, Precision, Provenance
 from models.opening import prove_version
 from models.promotion import promote
 from models.refs import Ref, parse_ref
@@ -62,7 +62,7 @@ def show(ref: _Ref, store: StoreOption = None, as_json: JsonOption = False) -> N
         "input": f"{manifest.input.width} x {manifest.input.height} {manifest.input.colour}",
         **_answers(manifest),
         "macro F1": manifest.metrics.macro_f1,
-        "commit": manifest.provenance.git_commit,
+        "commit": _commits(manifest.provenance),
         "report": place.bundle(manifest.name, manifest.version) / REPORT if REPORT in manifest.files else None,
     }
     for name, value in facts.items():
@@ -177,6 +177,12 @@ def _graph(precision: Precision, graph: Graph) -> str:
     if graph.measured.speed_up is not None and precision != "fp32":
         facts.append(f"{graph.measured.speed_up:.1f} times as fast as fp32 on {graph.measured.hardware}")
     return f"{precision} ({', '.join(facts)})"
+
+
+def _commits(provenance: Provenance) -> list[str] | None:
+    """Those of all starts of its training."""
+    commits = [start.git_commit for start in provenance.starts] or [provenance.git_commit]
+    return [commit for commit in dict.fromkeys(commits) if commit] or None
 
 
 def _answers(manifest: Manifest) -> dict[str, object]:

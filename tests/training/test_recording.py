@@ -50,6 +50,16 @@ def test_training_records_a_run_with_all_that_is_known(finished: Run) -> None:
     assert facts.parameters == sum(parameter.numel() for parameter in build_network(finished.recipe(), 3).parameters())
 
 
+def test_only_what_trained_an_epoch_is_named(run: Run) -> None:
+    first = run.info().first.model_copy(update={"hardware": "an abacus", "git_commit": "c0ffee"})
+    second = first.model_copy(update={"hardware": "a slide rule", "git_commit": "decade", "epochs": 2})
+    third = second.model_copy(update={"hardware": "a pencil", "git_commit": "facade", "epochs": 3})
+    run.note(run.info().model_copy(update={"starts": (first, second, third)}))
+    facts = look(run)
+    assert facts.hardware == "an abacus, then a slide rule"
+    assert (facts.git_commit, facts.later_commits) == ("c0ffee", ("decade",))
+
+
 def test_a_run_that_ends_well_is_finished(run: Run) -> None:
     with recorded(run, ("seed=3",)):
         assert states(run.folder.parent) == [("one", "finished")]  # as its folder says: nobody holds it

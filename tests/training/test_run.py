@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from models.manifest import Start
 from tests.training.report.support import START
 from tests.training.support import tiny_recipe
 from training.errors import RunUnusable
@@ -19,6 +20,10 @@ from training.run import (
 )
 
 INFO = RunInfo(recipe_name="tiny", data_path=None, parameters=9, starts=(START,))
+
+
+def after(start: Start, epochs: int) -> Start:
+    return start.model_copy(update={"epochs": epochs})
 
 
 def row(epoch: int, loss: float = 1.0) -> EpochMetrics:
@@ -84,7 +89,30 @@ def test_nothing_of_a_run_that_has_not_learned_holds_for_the_next(tmp_path: Path
 
 def test_all_that_trained_a_run_is_named_once() -> None:
     cpu, gpu = (INFO.first.model_copy(update={"hardware": name}) for name in ("cpu", "gpu"))
-    assert INFO.model_copy(update={"starts": (cpu, gpu, gpu)}).hardware == "cpu, then gpu"
+    info = INFO.model_copy(update={"starts": (cpu, after(gpu, 3), after(gpu, 5))})
+    assert info.hardware(epochs=9) == "cpu, then gpu"
+    assert info.commits(epochs=9) == ("c0ffee",)
+
+
+@pytest.mark.parametrize(
+    ("starts", "epochs", "trained"),
+    [
+        pytest.param((0,), 0, (0,), id="none is done"),
+        pytest.param((0, 14, 28), 28, (0, 1), id="the last only measured"),
+        pytest.param((0, 0, 3, 3), 3, (1,), id="killed in its first epoch"),
+        pytest.param((0, 0), 0, (1,), id="none is done, once more"),
+    ],
+)
+def test_a_start_without_an_epoch_trained_nothing(
+    starts: tuple[int, ...], epochs: int, trained: tuple[int, ...]
+) -> None:
+    made = [
+        after(INFO.first, done).model_copy(update={"hardware": f"cpu {place}", "git_commit": f"c{place}"})
+        for place, done in enumerate(starts)
+    ]
+    info = INFO.model_copy(update={"starts": tuple(made)})
+    assert info.hardware(epochs) == ", then ".join(f"cpu {place}" for place in trained)
+    assert info.commits(epochs) == tuple(f"c{place}" for place in trained)
 
 
 def test_what_is_missing_is_named(tmp_path: Path) -> None:

@@ -26,5 +26,5 @@ def _measured(run: Run, metrics: Metrics) -> Measured:
         expected_calibration_error=metrics.expected_calibration_error,
         bytes=run.graph.stat().st_size,
         speed_up=1,
-        hardware=run.info().hardware,
+        hardware=run.variants().measured_on or run.info().starts[-1].hardware,
     )

@@ -19,10 +19,14 @@ class VariantFacts(Strict):
 
 
 class Variants(Strict):
-    """Those that were made, and why any of them was ``refused``: it is not to be published."""
+    """Those that were made, and why any of them was ``refused``: it is not to be published.
+
+    ``measured_on`` is the processor that measured the graph of float32; older runs did not note it.
+    """
 
     graphs: dict[Variant, VariantFacts] = Field(default_factory=dict)
     refused: dict[Variant, str] = Field(default_factory=dict)
+    measured_on: str | None = None
 
     def of(self, variant: Variant) -> VariantFacts:
         """What is known of one; raises VariantFailed when it is not to be published, or was not made."""

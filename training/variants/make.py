@@ -71,7 +71,7 @@ def make_variants(exported: Exported) -> None:
             keep(run, exported.data, answers, variant)
             write_bytes(run.folder / graph_file(variant), graph)
             say(f"{variant}: {_told(graphs[variant], exported.metrics)}")
-    write_model(run.variants_file, Variants(graphs=graphs, refused=refused))
+    write_model(run.variants_file, Variants(graphs=graphs, refused=refused, measured_on=processor()))
 
 
 def _convert(exported: Exported, variant: Variant) -> bytes:

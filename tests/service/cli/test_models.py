@@ -1,16 +1,17 @@
 """``whatsit models``: list, show, verify, promote, rollback, remove."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from models.audit import entries
 from models.layout import model_dir
-from models.manifest import Conformal, Decision
+from models.manifest import Conformal, Decision, Start
 from models.store import Store
 from tests.service.cli.conftest import Result, Whatsit, assert_failed
-from tests.support.bundles import publish_tiny
+from tests.support.bundles import provenance, publish_tiny
 from tests.support.forge import forge
 from tests.support.graphs import colour_graph
 
@@ -76,6 +77,22 @@ def test_show_says_what_is_accepted_and_how_large_the_sets_are(models: Whatsit, 
     facts = dict(rows(models("show", "tiny@3")))
     assert facts["threshold"] == "red 0.6, green 0.123, blue 0"
     assert facts["conformal sets"] == "1.24 labels on average, 95.12% hold the right one"
+
+
+def test_show_names_every_commit_that_had_a_part_in_it(models: Whatsit, store: Store) -> None:
+    assert dict(rows(models("show", "tiny")))["commit"] == "-"
+    one = Start(
+        at=datetime(2026, 11, 1, tzinfo=UTC),
+        git_commit="c0ffee",
+        packages={},
+        hardware="none",
+        precision="32-true",
+        processes=1,
+        threads=1,
+    )
+    starts = (one, one.model_copy(update={"git_commit": "decade"}), one.model_copy(update={"git_commit": None}))
+    publish_tiny(store.root, provenance=provenance().model_copy(update={"starts": starts, "git_commit": "c0ffee"}))
+    assert dict(rows(models("show", "tiny@3")))["commit"] == "c0ffee, decade"
 
 
 def test_show_says_what_each_graph_was_measured_to_be(models: Whatsit, store: Store) -> None:

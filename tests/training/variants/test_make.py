@@ -18,6 +18,7 @@ from training.answers import run_graph
 from training.data.dataset import Dataset, load_dataset
 from training.data.folder import FolderSource
 from training.data.splits import Indices
+from training.environment import processor
 from training.errors import VariantFailed
 from training.run import Run
 from training.scores import score
@@ -55,6 +56,7 @@ def test_each_graph_is_stated_with_numbers_of_its_own(finished: Run, data: Datas
             hardware=facts.measured.hardware,
         )
         assert facts.calibration.temperature == temperature
+    assert variants.measured_on == processor()
     assert variants.graphs["fp16"].measured.speed_up is None, "processors do not compute in it"
     assert variants.graphs["int8"].measured.speed_up is not None
 
