@@ -110,7 +110,7 @@ def _cells(facts: Row, mark: str) -> tuple[str, ...]:
         str(facts.epochs),
         f"{facts.seconds:,.0f} s",
         facts.hardware,
-        _short(facts.git_commit),
+        ", ".join(_short(commit) for commit in (facts.git_commit, *facts.later_commits) if commit),
         f"{facts.test_accuracy:.2%} ({low:.2%} to {high:.2%} of {facts.test_images:,})",
         "" if facts.uncalibrated_error is None else f"{facts.uncalibrated_error:.4f}",
         f"{facts.calibration_error:.4f}",
@@ -123,9 +123,9 @@ def _not_run(name: str) -> tuple[str, ...]:
     return f"`{name}`", *[""] * 5, f"not run: {NOT_RUN.get(name, reason)}", "", "", REPORTED.get(name, "")
 
 
-def _short(commit: str | None) -> str:
+def _short(commit: str) -> str:
     """Its first digits, and whether files differed from it."""
-    digits, dash, dirty = (commit or "").partition("-")
+    digits, dash, dirty = commit.partition("-")
     return digits[:_COMMIT_DIGITS] + dash + dirty
 
 

@@ -41,6 +41,15 @@ def test_a_run_is_noted_with_hardware_and_commit(
     assert printed(capsys, monkeypatch) == table
 
 
+def test_each_commit_that_trained_it_is_named(
+    run: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = run.info()
+    later = info.first.model_copy(update={"git_commit": "decade-dirty", "epochs": 2})
+    run.note(info.model_copy(update={"starts": (info.first, later)}))
+    assert "| c0ffee, decade-dirty |" in printed(capsys, monkeypatch, run.folder.parent)
+
+
 def test_every_recipe_has_a_row_that_says_why_there_is_no_run(
     run: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
