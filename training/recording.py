@@ -91,18 +91,21 @@ def list_runs(folder: Path) -> list[Listed]:
 
     Those that lie there, as their folders say, with or without records; and those that only the records know.
     """
-    last = list({(record.facts.run, record.facts.began): record for record in records.read(folder)}.values())
-    listed = []
+    known = records.read(folder)
+    listed, gone = [], {_identity(record): record for record in known}
     for run in map(Run, folder.iterdir() if folder.is_dir() else ()):
         try:
             if run.exists:
-                listed.append(_standing(run, last))
+                facts = look(run)
+                own = _records_of(facts, known)
+                listed.append(_standing(run, facts, own[-1] if own else None))
+                for record in own:
+                    gone.pop(_identity(record), None)
         except (RunUnusable, OSError) as error:
             say(f"left out: {error}")
     listed += [
         Listed(state="gone", reason=record.reason, changes=record.changes, facts=record.facts)
-        for record in last
-        if not any(_are_same(record.facts, entry.facts) for entry in listed)
+        for record in gone.values()
     ]
     return sorted(listed, key=lambda entry: entry.facts.began)
 
@@ -114,8 +117,7 @@ def find_run(folder: Path) -> tuple[Listed, list[Record]]:
     if not found:
         raise RunUnusable(f"{folder}: there is no run, nor a record of one")
     entry = next((entry for entry in found if entry.state != "gone"), found[-1])
-    known = records.read(place.parent)
-    return entry, [record for record in known if _are_same(record.facts, entry.facts)]
+    return entry, _records_of(entry.facts, records.read(place.parent))
 
 
 def _tested(run: Run) -> dict[str, Any]:
@@ -129,10 +131,8 @@ def _tested(run: Run) -> dict[str, Any]:
     }
 
 
-def _standing(run: Run, last: Sequence[Record]) -> Listed:
-    """A run that is there. Its record adds what its folder does not say: what was changed, why it came to no end."""
-    facts = look(run)
-    record = next((record for record in last if _are_same(record.facts, facts)), None)
+def _standing(run: Run, facts: Facts, record: Record | None) -> Listed:
+    """A run that is there. Its last record adds what its folder does not: what was changed, why it came to no end."""
     state: _Outcome = "interrupted"
     if is_busy(run.folder):
         state = "running"
@@ -146,6 +146,13 @@ def _standing(run: Run, last: Sequence[Record]) -> Listed:
     return Listed(state=state, reason=reason, changes=record.changes, facts=facts)
 
 
-def _are_same(one: Facts, other: Facts) -> bool:
+def _identity(record: Record) -> tuple[str, datetime]:
     """Of the runs that lie in a folder one after another, or are copied into it, each began at a time of its own."""
-    return one.run == other.run and abs(one.began - other.began) < _SAME
+    return record.facts.run, record.facts.began
+
+
+def _records_of(facts: Facts, known: Sequence[Record]) -> list[Record]:
+    """The records of the run that ``facts`` are of; where there are none of its very time, those of about then."""
+    own = [record for record in known if record.facts.run == facts.run]
+    exact = [record for record in own if record.facts.began == facts.began]
+    return exact or [record for record in own if abs(record.facts.began - facts.began) < _SAME]
