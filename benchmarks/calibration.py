@@ -6,9 +6,9 @@
 
 ``kept`` draws validation splits out of the test split of a run, chooses thresholds and sets on each, and looks at what
 they do on the rest. ``few`` fits the temperature on a few of these answers, with and without a share for what they have
-not shown. ``reused`` trains a small network on 6,000 images of the Fashion-MNIST in DIR; then one split
-chooses the epoch and the temperature, and thresholds and sets are chosen on that same split, as training does, or on a
-fresh one.
+not shown. ``reused`` trains a small network on 6,000 images of the Fashion-MNIST in DIR; then one split of its
+other training images chooses the epoch, by the rule of training, and the temperature, and thresholds and sets are
+chosen on that same split, as training does, or on a fresh one.
 """
 
 import argparse
@@ -20,6 +20,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from benchmarks.epochs import chosen, see
 from models.postprocess import Probabilities
 from training.calibrate import fit_temperature
 from training.config import load_recipe
@@ -34,7 +35,7 @@ from training.thresholds import choose_decision
 TARGET = COVERAGE = 0.95
 DRAWS = 300
 EPOCHS = 20
-TRAINED = 6000
+TRAINED, POOL = 6000, 20_000
 
 
 def keeps(chosen: tuple[Probabilities, Targets], fresh: tuple[Probabilities, Targets]) -> tuple[float, ...]:
@@ -100,17 +101,17 @@ def reused(folder: Path) -> None:
     """Choose on the split that chose the epoch, and on another."""
     data = load_dataset(open_source((recipe := load_recipe("fashion-mnist", ())).data, folder), recipe)
     train = data.splits.train
-    trained, pool = train[:TRAINED], np.concatenate([train[TRAINED : TRAINED + 10_000], data.splits.test])
+    trained, pool = train[:TRAINED], train[TRAINED : TRAINED + POOL]
     logits = np.stack(list(epochs(data.pixels, data.targets, trained, pool)))
     targets = data.targets[pool]
-    losses = np.stack([-np.log(softmax(each)[np.arange(len(pool)), targets] + 1e-30) for each in logits])
     random = np.random.default_rng(0)
     for images in (200, 500, 2000):
         draws: dict[str, list[tuple[float, ...]]] = {"reused": [], "fresh": []}
         for _ in range(DRAWS):
             first, second, rest = np.split(random.permutation(len(pool)), [images, 2 * images])
-            epoch = int(losses[:, first].mean(axis=1).argmin())
-            probabilities = softmax(logits[epoch], fit_temperature(logits[epoch][first], targets[first]))
+            seen = see(logits[:, first], targets[first])
+            epoch = chosen(seen)
+            probabilities = softmax(logits[epoch], seen.temperatures[epoch])
             for name, rows in (("reused", first), ("fresh", second)):
                 draws[name].append(keeps((probabilities[rows], targets[rows]), (probabilities[rest], targets[rest])))
         for name, each in draws.items():
