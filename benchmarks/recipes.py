@@ -82,7 +82,7 @@ def _note(folder: Path) -> dict[str, Row]:
         run.facts.recipe: Row(
             **run.facts.model_dump(exclude={"data_path"}),
             data_path=None,
-            trained=Run(folder / run.facts.run).recipe().model_dump(mode="json"),
+            trained=Run(folder / run.facts.run).recipe().published().model_dump(mode="json"),
         )
         for run in list_runs(folder)
         if run.state == "finished"

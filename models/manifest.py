@@ -172,14 +172,46 @@ class Start(Strict):
     epochs: int = Field(default=0, ge=0)
 
 
+class Origin(Strict):
+    """The weights that a training began with in place of random ones: what they are, not where they lay.
+
+    ``name`` is that of a file, of a run's folder, or of a model; ``imagenet`` is a file that torchvision publishes.
+    Of a run these were the weights of ``epoch``, of a ``version`` those of its graph of ``precision``. ``sha256`` is of
+    the file that they were in; ``layers`` is how many of them were taken, from the first on.
+    """
+
+    kind: Literal["imagenet", "file", "run", "version"]
+    name: str
+    version: int | None = None
+    precision: Precision | None = None
+    epoch: int | None = None
+    sha256: Sha256
+    layers: int = Field(default=0, ge=0)
+
+    @property
+    def title(self) -> str:
+        """What to call them."""
+        match self.kind:
+            case "imagenet":
+                return f"ImageNet ({self.name})"
+            case "file":
+                return f"{self.name} (sha256 {self.sha256[:8]})"
+            case "run":
+                return f"{self.name}, epoch {self.epoch}"
+            case "version":
+                return f"{self.name}@{self.version} ({self.precision})"
+
+
 class Provenance(Strict):
     """Where a version comes from: enough to make it again; ``precision`` is the one that it was trained in.
 
     Commit, packages and precision are those of the first start; ``starts`` has them all where there were several, also
-    those that trained no epoch. ``hardware`` is all that did.
+    those that trained no epoch. ``hardware`` is all that did. ``origin`` is None where training began with random
+    weights, and where older versions did not note it.
     """
 
     recipe: dict[str, Any]
+    origin: Origin | None = None
     data: dict[str, Any]
     data_fingerprint: str
     git_commit: str | None

@@ -60,6 +60,13 @@ class Recipe(Strict):
             raise ValueError("transfer.weights: there are imagenet weights for vgg16 only; give a file, a run or a ref")
         return self
 
+    def published(self) -> Self:
+        """The recipe for others to read: of weights that lie in a file or folder of this machine, the name alone."""
+        if self.transfer.weights is None:
+            return self
+        transfer = self.transfer.model_copy(update={"weights": Path(self.transfer.weights).name or "a folder"})
+        return self.model_copy(update={"transfer": transfer})
+
 
 def recipe_names() -> list[str]:
     """The recipes that come with the project."""

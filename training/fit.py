@@ -83,6 +83,8 @@ def _begin(recipe: Recipe, data: Dataset, run: Run, fabric: Fabric, store: Store
         loaded = load_weights(network, recipe.transfer, store, images)
         taken = frozenset(loaded.names)
         say(f"begins with {loaded.source}")
+        if loaded.origin is not None and fabric.is_global_zero:
+            run.note(run.info().model_copy(update={"origin": loaded.origin}))
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub forgets it
     network.to(fabric.device)
     normalise_together(network, fabric, recipe.fit.batch_size)

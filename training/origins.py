@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from models.errors import InvalidRef, NotFound, StoreUnavailable
+from models.manifest import Origin
 from models.opening import sha256_of
 from models.refs import parse_ref
 from models.store import Store
@@ -40,22 +41,22 @@ _NOT_PUBLISHED = f"Train and publish it first, say where it is with --store, or 
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class Weights:
     """Layers to take, and the mean and standard deviation ``[channels]`` of their images where these are known."""
 
-    name: str
+    origin: Origin
     layers: Sequence[Layer]
     normalisation: tuple[Tensor, Tensor] | None
 
 
-def published(name: str) -> Origin:
+def published(name: str) -> Weights:
     """The ImageNet weights that torchvision publishes as ``name``; raises DownloadFailed."""
     remote = PUBLISHED[name]
     file = fetch(f"{name}-imagenet", (remote,), _NOT_FETCHED) / remote.url.rsplit("/", 1)[1]
-    return Origin(f"ImageNet ({file.name})", _read_state(file), IMAGENET)
+    return Weights(Origin(kind="imagenet", name=file.name, sha256=remote.sha256), _read_state(file), IMAGENET)
 
 
-def find_origin(name: str, store: Store | None) -> Origin:
+def find_weights(name: str, store: Store | None) -> Weights:
     """What ``name`` means: a file of a ``state_dict``, the folder of a run, or the ref of a version in ``store``.
 
     Raises WeightsUnusable when it is none of them or has no weights, BundleError when the version cannot be used.
@@ -80,15 +81,16 @@ def find_origin(name: str, store: Store | None) -> Origin:
     return _of_version(store, version.name, version.version)
 
 
-def _of_file(path: Path) -> Origin:
+def _of_file(path: Path) -> Weights:
     layers = _read_state(path)
     # By content, not by name: a published file that was downloaded by hand is one all the same.
     digest = sha256_of(path)
     known = any(digest == remote.sha256 for remote in PUBLISHED.values())
-    return Origin(f"{path.name} (sha256 {digest[:8]})", layers, IMAGENET if known else None)
+    origin = Origin(kind="file", name=path.name, sha256=digest)
+    return Weights(origin, layers, IMAGENET if known else None)
 
 
-def _of_run(folder: Path) -> Origin:
+def _of_run(folder: Path) -> Weights:
     run = Run(folder)
     try:
         run.recipe()  # for the better error
@@ -96,13 +98,21 @@ def _of_run(folder: Path) -> Origin:
     except RunUnusable as error:
         raise WeightsUnusable(f"transfer.weights: {error}. Put that right, or {_ELSE}") from error
     state: dict[str, Tensor] = checkpoint["network"]
-    name = f"{folder.resolve().name}, epoch {checkpoint['epoch']}"
-    return Origin(name, layers_of(state), (state["mean"].flatten(), state["std"].flatten()))
+    origin = Origin(kind="run", name=folder.resolve().name, epoch=checkpoint["epoch"], sha256=sha256_of(run.best))
+    return Weights(origin, layers_of(state), (state["mean"].flatten(), state["std"].flatten()))
 
 
-def _of_version(store: Store, name: str, version: int) -> Origin:
-    graph, precision = open_graph(store, name, version), store.manifest(name, version).reference
-    return Origin(f"{name}@{version} ({precision})", read_layers(graph), read_normalisation(graph))
+def _of_version(store: Store, name: str, version: int) -> Weights:
+    graph, manifest = open_graph(store, name, version), store.manifest(name, version)
+    precision = manifest.reference
+    origin = Origin(
+        kind="version",
+        name=name,
+        version=version,
+        precision=precision,
+        sha256=manifest.files[manifest.graphs[precision].file],
+    )
+    return Weights(origin, read_layers(graph), read_normalisation(graph))
 
 
 def _read_state(path: Path) -> list[Layer]:

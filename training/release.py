@@ -91,7 +91,8 @@ def _provenance(run: Run) -> Provenance:
     recipe, record, info, history = run.recipe(), run.splits(), run.info(), run.history()
     check = run.check()
     return Provenance(
-        recipe=recipe.model_dump(mode="json"),
+        recipe=recipe.published().model_dump(mode="json"),
+        origin=info.origin,
         data=record.summary(),
         data_fingerprint=record.fingerprint,
         git_commit=info.first.git_commit,

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from pydantic import Field, ValidationError
 
 from models.layout import graph_file
-from models.manifest import Fraction, Metrics, Precision, Start, Strict
+from models.manifest import Fraction, Metrics, Origin, Precision, Start, Strict
 from training.calibrate import Calibration
 from training.config import Recipe
 from training.data.check.facts import DataCheck
@@ -73,12 +73,14 @@ def best_epoch(history: Sequence[EpochMetrics]) -> EpochMetrics | None:
 class RunInfo(Strict):
     """``run.json``: what the run is made from, and what with at each of its starts, of which there is at least one.
 
-    ``parameters`` is how many its network has.
+    ``parameters`` is how many its network has, ``origin`` the weights that it began with where they were not random;
+    older runs did not note them.
     """
 
     recipe_name: str
     data_path: str | None
     parameters: int
+    origin: Origin | None = None
     starts: tuple[Start, ...] = Field(min_length=1)
 
     @property

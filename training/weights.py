@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
+from models.manifest import Origin
 from models.store import Store
 from training.architectures.vgg16 import Vgg16
 from training.config import Recipe
 from training.errors import InvalidRecipe, WeightsUnusable
 from training.layers import Layer, Place, places
 from training.network import Network, build_network
-from training.origins import Origin, find_origin, published
+from training.origins import Weights, find_weights, published
 from training.progress import say
 from training.settings import TransferSettings
 
@@ -30,8 +31,13 @@ _SETTLING_BATCH = 32
 class Taken:
     """What was taken: the names of the parameters that learn on, as the network names them, and where from."""
 
-    names: tuple[str, ...]
-    source: str
+    names: tuple[str, ...] = ()
+    origin: Origin | None = None
+
+    @property
+    def source(self) -> str:
+        """What the network begins with, for people."""
+        return "random weights" if self.origin is None else self.origin.title
 
 
 def load_weights(
@@ -47,21 +53,22 @@ def load_weights(
     architecture, and what the source raises: DownloadFailed or BundleError.
     """
     if transfer.weights is None:
-        return Taken((), "random weights")
-    origin = _find(network, transfer.weights, store)
-    fitting, rest = _match(network, origin)
+        return Taken()
+    weights = _find(network, transfer.weights, store)
+    fitting, rest = _match(network, weights)
     if rest:
         say(rest)
     for place, layer in fitting:
         place.fill(layer)
-    if origin.normalisation is not None:
-        for own, other in zip((network.mean, network.std), origin.normalisation, strict=True):
+    if weights.normalisation is not None:
+        for own, other in zip((network.mean, network.std), weights.normalisation, strict=True):
             # Of one channel: the mean of red, green and blue.
             own.copy_(other.view(1, -1, 1, 1) if len(other) == own.shape[1] else other.mean())
     folded = [place.norm for place, layer in fitting if place.norm is not None and layer.norm is None]
     if folded and images is not None:
         settle(network, folded, images[:: math.ceil(len(images) / _SETTLING_IMAGES)])
-    return Taken(tuple(name for place, _ in fitting for name in place.learning()), origin.name)
+    names = tuple(name for place, _ in fitting for name in place.learning())
+    return Taken(names, weights.origin.model_copy(update={"layers": len(fitting)}))
 
 
 def check_weights(recipe: Recipe, store: Store | None) -> None:
@@ -110,21 +117,21 @@ def _restore(norm: nn.BatchNorm2d, mean: Tensor, variance: Tensor) -> None:
         norm.running_var.copy_(variance)
 
 
-def _find(network: Network, name: str, store: Store | None) -> Origin:
+def _find(network: Network, name: str, store: Store | None) -> Weights:
     if name != "imagenet":
-        return find_origin(name, store)
+        return find_weights(name, store)
     if not isinstance(network.body, Vgg16):
         raise InvalidRecipe("transfer.weights: there are imagenet weights for vgg16 only; give a file, a run or a ref")
     normed = any(isinstance(layer, nn.BatchNorm2d) for layer in network.body.features)
     return published("vgg16_bn" if normed else "vgg16")
 
 
-def _match(network: Network, origin: Origin) -> tuple[list[tuple[Place, Layer]], str]:
+def _match(network: Network, weights: Weights) -> tuple[list[tuple[Place, Layer]], str]:
     """The layers that fit, each with the place that it fits, and what is to be said of the rest, if there is one."""
     *wanted, head = places(network)
     fitting: list[tuple[Place, Layer]] = []
     reason = None
-    for place, layer in zip(wanted, origin.layers, strict=False):
+    for place, layer in zip(wanted, weights.layers, strict=False):
         taken = _as_grey(layer) if not fitting and _is_grey(place, layer) else layer
         reason = place.misfit(taken)
         if reason is not None:
@@ -132,7 +139,9 @@ def _match(network: Network, origin: Origin) -> tuple[list[tuple[Place, Layer]],
         fitting.append((place, taken))
     if not fitting:
         first = wanted[0].name if wanted else head.name
-        raise WeightsUnusable(f"nothing of {origin.name} fits: {first}: {reason or 'there is no layer but the head'}")
+        raise WeightsUnusable(
+            f"nothing of {weights.origin.title} fits: {first}: {reason or 'there is no layer but the head'}"
+        )
     if len(fitting) == len(wanted):
         return fitting, ""
     new = wanted[len(fitting)].name

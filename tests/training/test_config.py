@@ -71,6 +71,23 @@ def test_without_weights_nothing_can_be_frozen() -> None:
     assert load_recipe("intel-vgg16", ["transfer={}"]).transfer == TransferSettings()
 
 
+@pytest.mark.parametrize(
+    ("weights", "told"),
+    [
+        ("/home/me/runs/pets", "pets"),
+        ("runs/pets/", "pets"),
+        ("weights.pth", "weights.pth"),
+        ("/", "a folder"),
+        ("imagenet", "imagenet"),
+        ("cifar10-vgg16@production", "cifar10-vgg16@production"),
+    ],
+)
+def test_where_weights_lie_is_not_published(weights: str, told: str) -> None:
+    recipe = load_recipe("cifar10-vgg16", [f"transfer.weights={weights}", "transfer.freeze=1"])
+    assert recipe.published().transfer == TransferSettings(weights=told, freeze=1)
+    assert load_recipe("cifar10").published() == load_recipe("cifar10")
+
+
 def test_an_unknown_recipe_names_those_there_are() -> None:
     with pytest.raises(InvalidRecipe, match=r"no recipe 'nonesuch'; known are .*cifar10"):
         load_recipe("nonesuch")

@@ -7,6 +7,7 @@ from lightning.fabric import Fabric
 from lightning.fabric.plugins import MixedPrecision
 
 from tests.training.support import tiny_recipe
+from tests.training.test_run import INFO
 from training.config import Recipe
 from training.data.augment import Augment, to_unit
 from training.data.dataset import Dataset, load_dataset
@@ -214,6 +215,7 @@ def test_taken_weights_are_frozen_and_then_learn(data: Dataset, tmp_path: Path) 
     before = load_checkpoint(first.best)["network"]
     transfer = (f"transfer.weights={first.folder}", "transfer.freeze=1", "transfer.rate=0.5")
     second = run_in(tmp_path / "second")
+    second.note(INFO)
     _recipe_of(first, tmp_path)
     heard: list[int] = []
     recipe = tiny_recipe(tmp_path, "fit.epochs=2", *transfer)
@@ -250,9 +252,13 @@ def test_vgg16_learns_and_another_head_is_put_on_its_frozen_features(drawings: P
     history = fit(recipe("[12]"), data, first)
     assert history[-1].train_loss < history[0].train_loss
     first.recipe_file.write_text(recipe("[12]").model_dump_json(), encoding="utf-8")
+    second.note(INFO)
     fit(recipe("[]", "fit.epochs=1", f"transfer.weights={first.folder}", "transfer.freeze=1"), data, second)
     before, after = load_checkpoint(first.best)["network"], load_checkpoint(second.last)["network"]
     features = [name for name in before if "features" in name and not name.endswith("num_batches_tracked")]
     assert len(features) == 13 * 6
     assert all(torch.equal(before[name], after[name]) for name in features)
     assert after["body.classifier.0.weight"].shape == (3, 16)
+    origin = second.info().origin
+    assert origin is not None
+    assert (origin.kind, origin.name, origin.layers) == ("run", "first", 13)

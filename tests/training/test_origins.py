@@ -15,7 +15,7 @@ from tests.training.support import tiny_recipe
 from training import origins
 from training.data.download import Remote
 from training.errors import DownloadFailed, WeightsUnusable
-from training.origins import IMAGENET, PUBLISHED, find_origin, published
+from training.origins import IMAGENET, PUBLISHED, find_weights, published
 from training.release import Contents, publish
 from training.run import Run, RunInfo
 
@@ -49,12 +49,12 @@ def test_published_weights_are_downloaded_checked_and_kept(
     publisher: Callable[[str | None], str], site: Site, tmp_path: Path
 ) -> None:
     publisher(None)
-    origin = published("vgg16")
-    assert origin.name == "ImageNet (vgg16-397923af.pth)"
-    assert [tuple(layer.weight.shape) for layer in origin.layers] == [(4, 3, 3, 3), (2, 4)]
-    assert origin.normalisation is IMAGENET
+    weights = published("vgg16")
+    assert weights.origin.title == "ImageNet (vgg16-397923af.pth)"
+    assert [tuple(layer.weight.shape) for layer in weights.layers] == [(4, 3, 3, 3), (2, 4)]
+    assert weights.normalisation is IMAGENET
     (site[1] / "vgg16-397923af.pth").unlink()
-    assert torch.equal(published("vgg16").layers[0].weight, origin.layers[0].weight)
+    assert torch.equal(published("vgg16").layers[0].weight, weights.layers[0].weight)
     assert (tmp_path / "cache" / "vgg16-imagenet" / "vgg16-397923af.pth").is_file()
 
 
@@ -83,11 +83,11 @@ def test_checksums_agree_with_the_digits_in_the_names() -> None:
 def test_a_published_file_is_known_by_its_content(publisher: Callable[[str | None], str], tmp_path: Path) -> None:
     digest = publisher(None)
     save(tmp_path / "by-hand.pt", state() | {"more": torch.zeros(1)})
-    assert find_origin(str(tmp_path / "by-hand.pt"), None).normalisation is None
+    assert find_weights(str(tmp_path / "by-hand.pt"), None).normalisation is None
     (tmp_path / "site" / "vgg16-397923af.pth").rename(tmp_path / "by-hand.pt")
-    origin = find_origin(str(tmp_path / "by-hand.pt"), None)
-    assert origin.normalisation is IMAGENET
-    assert origin.name == f"by-hand.pt (sha256 {digest[:8]})"
+    weights = find_weights(str(tmp_path / "by-hand.pt"), None)
+    assert weights.normalisation is IMAGENET
+    assert weights.origin.title == f"by-hand.pt (sha256 {digest[:8]})"
 
 
 class Trap:
@@ -116,57 +116,60 @@ def test_a_file_that_is_no_state_dict_is_refused(
     else:
         torch.save(content, path)
     with pytest.raises(WeightsUnusable, match=message):
-        find_origin(str(path), None)
+        find_weights(str(path), None)
     assert not Path("trapped").exists()
 
 
 def test_a_run_gives_the_weights_and_the_normalisation_of_its_best_epoch(finished: Run) -> None:
-    origin = find_origin(str(finished.folder), None)
+    weights = find_weights(str(finished.folder), None)
     best = torch.load(finished.best, weights_only=True)
-    assert origin.name == f"run, epoch {best['epoch']}"
-    assert torch.equal(origin.layers[1].weight, best["network"]["body.2.weight"])
-    assert origin.normalisation is not None
-    assert torch.equal(origin.normalisation[0], best["network"]["mean"].flatten())
+    assert weights.origin.title == f"run, epoch {best['epoch']}"
+    assert weights.origin.sha256 == hashlib.sha256(finished.best.read_bytes()).hexdigest()
+    assert torch.equal(weights.layers[1].weight, best["network"]["body.2.weight"])
+    assert weights.normalisation is not None
+    assert torch.equal(weights.normalisation[0], best["network"]["mean"].flatten())
 
 
 def test_a_folder_without_a_run_or_without_an_epoch_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
         WeightsUnusable, match=r"^transfer\.weights: .*: there is no run\. Put that right, or start from"
     ):
-        find_origin(str(tmp_path), None)
+        find_weights(str(tmp_path), None)
     info = RunInfo(recipe_name="x", data_path=None, parameters=9, starts=(START,))
     Run(tmp_path / "run").begin(tiny_recipe(tmp_path), info)
     with pytest.raises(WeightsUnusable, match="no epoch of the run is finished"):
-        find_origin(str(tmp_path / "run"), None)
+        find_weights(str(tmp_path / "run"), None)
 
 
 def test_a_run_without_its_best_weights_says_what_to_do(finished: Run, tmp_path: Path) -> None:
     run = Run(shutil.copytree(finished.folder, tmp_path / "run"))
     run.best.unlink()
     with pytest.raises(WeightsUnusable, match=r"no best\.pt, although .*: put it back, .* start from another network"):
-        find_origin(str(run.folder), None)
+        find_weights(str(run.folder), None)
 
 
 def test_a_version_is_proved_and_its_best_precision_taken(finished: Run, tmp_path: Path) -> None:
     store = Store(tmp_path)
     publish(finished, store, "shapes", Contents(precisions=["fp32"]), who="tests")
-    assert find_origin("shapes@1", store).name == "shapes@1 (fp32)"
+    origin = find_weights("shapes@1", store).origin
+    assert (origin.title, origin.version) == ("shapes@1 (fp32)", 1)
+    assert origin.sha256 == hashlib.sha256((store.bundle("shapes", 1) / "model.onnx").read_bytes()).hexdigest()
     manifest = store.bundle("shapes", 1) / "manifest.json"
     content = json.loads(manifest.read_text())
     content["graphs"]["int8"] = content["graphs"].pop("fp32")
     manifest.write_text(json.dumps(content))
-    assert find_origin("shapes", store).name == "shapes@1 (int8)"
+    assert find_weights("shapes", store).origin.title == "shapes@1 (int8)"
     with (store.bundle("shapes", 1) / "model.onnx").open("ab") as file:
         file.write(b"\0")
     with pytest.raises(ChecksumMismatch):
-        find_origin("shapes", store)
+        find_weights("shapes", store)
 
 
 def test_what_is_nothing_of_all_this_says_so(tmp_path: Path) -> None:
     with pytest.raises(WeightsUnusable, match="'runs/none' is no file, no folder of a run, and no ref"):
-        find_origin("runs/none", Store(tmp_path))
+        find_weights("runs/none", Store(tmp_path))
     with pytest.raises(WeightsUnusable, match="there is no store"):
-        find_origin("shapes", None)
+        find_weights("shapes", None)
 
 
 @pytest.mark.parametrize(
@@ -184,6 +187,6 @@ def test_what_is_not_published_is_told_with_the_ways_out(
     (tmp_path / "store" / "shapes" / "1").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(WeightsUnusable) as told:
-        find_origin(name, Store(Path(store)))
+        find_weights(name, Store(Path(store)))
     assert str(told.value).startswith(f"transfer.weights: {reason}. Train and publish it first, ")
     assert all(way in str(told.value) for way in ("--store", "RUN_DIR", "FILE", "REF", "--set transfer={}"))

@@ -6,7 +6,7 @@ import pytest
 
 from models.aliases import move_alias
 from models.errors import ImageError, InvalidRef, PromotionRefused
-from models.manifest import ACCEPTS_NOTHING, Conformal, Decision
+from models.manifest import ACCEPTS_NOTHING, Conformal, Decision, Origin
 from models.opening import open_version, prove_version
 from models.store import Store
 from tests.support.bundles import publish_tiny
@@ -18,6 +18,7 @@ from training.environment import processor
 from training.errors import RunUnusable, VariantFailed
 from training.release import Contents, publish
 from training.run import Run, write_model
+from training.settings import TransferSettings
 from training.starts import go_on
 from training.variants.choose import graphs_of
 
@@ -63,6 +64,22 @@ def test_the_graph_of_float32_was_measured_where_its_run_came_to_its_end(finishe
     assert graphs_of(run)["fp32"].hardware == processor()
     write_model(run.variants_file, run.variants().model_copy(update={"measured_on": None}))  # as older runs are
     assert graphs_of(run)["fp32"].hardware == "paper"
+
+
+def test_what_a_run_began_with_is_published_and_not_where_it_lay(finished: Run, tmp_path: Path) -> None:
+    run = Run(shutil.copytree(finished.folder, tmp_path / "run"))
+    home = tmp_path / "home"
+    transfer = TransferSettings(weights=str(home / "old"))
+    write_model(run.recipe_file, run.recipe().model_copy(update={"transfer": transfer}))
+    origin = Origin(kind="run", name="old", epoch=3, sha256="ab" * 32, layers=4)
+    run.note(run.info().model_copy(update={"origin": origin}))
+    store = Store(tmp_path / "store")
+    provenance = publish(run, store, "shapes", who="tests").provenance
+    assert (provenance.origin, provenance.recipe["transfer"]["weights"]) == (origin, "old")
+    bundle = store.bundle("shapes", 1)
+    texts = [(bundle / name).read_text() for name in ("manifest.json", "report.html", "MODEL_CARD.md")]
+    assert not any(str(home) in text for text in texts)
+    assert f"4 layers of old, epoch 3; sha256 of the file: {'ab' * 32}" in texts[1]
 
 
 def test_an_alias_moves_to_the_new_version(finished: Run, tmp_path: Path) -> None:

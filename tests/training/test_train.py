@@ -259,3 +259,6 @@ def test_a_version_of_the_store_gives_its_weights(finished: Run, drawings: Path,
     recipe = tiny_recipe(tmp_path, "fit.epochs=1", "transfer.weights=shapes@1", "transfer.freeze=1")
     run = train(Request("tiny", recipe, drawings, tmp_path / "run", store=store))
     assert run.history()[0].train_accuracy > 0.9  # the head alone had to learn
+    origin = run.info().origin
+    assert origin is not None
+    assert (origin.title, origin.layers) == ("shapes@1 (fp32)", 4)

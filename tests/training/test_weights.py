@@ -57,6 +57,8 @@ def test_a_run_gives_all_but_its_head(finished: Run, tmp_path: Path) -> None:
     assert torch.equal(network.std, expected.std)
     assert torch.equal(network.body[15].weight, head)
     assert taken.source.startswith("run, epoch ")
+    assert taken.origin is not None
+    assert taken.origin.layers == 4
     learning = {name for name, parameter in network.named_parameters() if parameter.requires_grad}
     assert set(taken.names) == learning - {"body.15.weight", "body.15.bias"}
 
@@ -116,6 +118,8 @@ def test_the_first_layer_that_does_not_fit_ends_it(tmp_path: Path, capsys: pytes
     network = fresh(tmp_path, PLAIN)
     taken = load_weights(network, start(file), None)
     assert taken.names == ("body.0.weight", "body.1.weight", "body.1.bias")
+    assert taken.origin is not None
+    assert (taken.origin.kind, taken.origin.name, taken.origin.layers) == ("file", "a.pt", 1)
     told = " ".join(capsys.readouterr().err.split())
     assert "1 of 2 layers fit; body.4 begins anew: its shape is 7 x 6 x 3 x 3, that of the source 7 x 6 x 5 x 5" in told
 
@@ -172,5 +176,6 @@ def test_there_are_imagenet_weights_for_vgg16_only(tmp_path: Path) -> None:
 
 def test_without_weights_nothing_is_taken(tmp_path: Path) -> None:
     network, same = fresh(tmp_path), fresh(tmp_path)
-    assert load_weights(network, TransferSettings(), None).names == ()
+    taken = load_weights(network, TransferSettings(), None)
+    assert (taken.names, taken.origin, taken.source) == ((), None, "random weights")
     assert torch.equal(network.body[0].weight, same.body[0].weight)

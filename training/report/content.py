@@ -31,7 +31,8 @@ class Content:
     those of likely labels, by their size; there are none where no coverage was asked for or proved. All is of the
     first of ``graphs``, the most exact one that is reported on; ``exact`` are the metrics of the one of float32, from
     which the others were made, ``refused`` says why some are not to be published. ``sheet`` shows some training images
-    of each class, as a data URI; it and ``check`` are None where the run has none.
+    of each class, as a data URI; it and ``check`` are None where the run has none. ``recipe`` says of nothing where it
+    lies on this machine.
     """
 
     title: str
@@ -90,7 +91,7 @@ def read_content(run: Run, title: str, precisions: Collection[Precision] = (), *
     return Content(
         title=title,
         illustrated=illustrated,
-        recipe=recipe,
+        recipe=recipe.published(),
         info=run.info(),
         record=run.splits(),
         network=describe_run(run),

@@ -21,7 +21,7 @@ def training_facts(content: Content) -> Facts:
         ("Recipe", info.recipe_name),
         ("Network", f"{recipe.architecture.name}, {content.network.parameters:,} parameters"),
         ("Cost", f"{content.network.multiply_adds / 1e6:,.1f} million multiply-adds an image"),
-        ("Begins with", f"weights of {recipe.transfer.weights}" if recipe.transfer.weights else "random weights"),
+        ("Begins with", _beginning(content)),
         ("Input", f"{spec.width} x {spec.height} pixels, {spec.colour}, {spec.resize}"),
         ("Data", f"{content.record.source}: {_images(content)}"),
         ("Epochs", f"{len(content.history)}{ended}; the best is {content.best.epoch}"),
@@ -31,6 +31,13 @@ def training_facts(content: Content) -> Facts:
         ("Seed", str(recipe.seed)),
         ("Commit", ", then ".join(info.commits(len(content.history))) or "not known"),
     ]
+
+
+def _beginning(content: Content) -> str:
+    weights, origin = content.recipe.transfer.weights, content.info.origin
+    if origin is None:
+        return f"weights of {weights}" if weights else "random weights"
+    return f"{origin.layers} layers of {origin.title}; sha256 of the file: {origin.sha256}"
 
 
 def turning(content: Content) -> str:
