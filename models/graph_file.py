@@ -7,7 +7,7 @@ all as repeated, so that a field written twice is looked at twice.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
 
@@ -44,8 +44,18 @@ _SCHEMA: dict[str, dict[str, tuple[int, str]]] = {
 _SCALARS = {"bytes": _Field.TYPE_BYTES, "int": _Field.TYPE_INT64}
 
 
-def inspect_graph(data: bytes) -> int:
-    """Return the opset of the default domain of the ONNX file ``data``.
+class Inspected(NamedTuple):
+    """The opset of the default domain, and whether there are nodes with graphs of their own: If, Loop, Scan.
+
+    How long these take depends on what is in the pixels.
+    """
+
+    opset: int
+    loops: bool
+
+
+def inspect_graph(data: bytes) -> Inspected:
+    """Return what there is to know of the ONNX file ``data`` before it is opened.
 
     Raises UnsafeGraph when the file is no ONNX model, is larger than 1 GB, has external data anywhere, or uses an
     operator of another domain than ONNX's own.
@@ -57,12 +67,14 @@ def inspect_graph(data: bytes) -> int:
         model.ParseFromString(data)
     except message.DecodeError as error:
         raise UnsafeGraph("the graph is not a readable ONNX file, or nests too deeply") from error
+    loops = False
     for part in _walk(model):
         _check(part)
+        loops = loops or (part.DESCRIPTOR.name == "Attribute" and bool(part.g or part.graphs))
     versions = [opset.version[-1] for opset in model.opset_import if opset.version and not b"".join(opset.domain)]
     if not model.graph or not versions:
         raise UnsafeGraph("the graph is not an ONNX model: it has no graph or names no opset")
-    return int(versions[-1])
+    return Inspected(int(versions[-1]), loops)
 
 
 def _check(part: Any) -> None:

@@ -37,7 +37,7 @@ class Session:
     """
 
     def __init__(self, graph: bytes, device: RealDevice = "cpu", threads: int = 0, threads_alone: int = 0) -> None:
-        self.opset = inspect_graph(graph)
+        self.opset, self.loops = inspect_graph(graph)
         self._session = self._alone = _open(graph, _PROVIDERS[device], threads)
         if device == "cpu" and threads_alone > threads > 0 and len(graph) <= _TWICE_BYTES:
             self._alone = _open(graph, _CPU, threads_alone, alone=True)

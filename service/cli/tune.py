@@ -49,7 +49,7 @@ def tune(
         if threads == 1:
             ways = {1: False, cores: True} if True in session.ways else {1: False}
             alone = {n: rate(session, manifest.input, 1, 1, seconds, alone=way) for n, way in ways.items()}
-    plan = best_plan(measured, alone)
+    plan = best_plan(session, measured, alone)
     keep_plan(tuned_file(), key_of(manifest, settings), plan)
     (_print_json if as_json else _print_tables)(measured, alone, plan)
 
@@ -66,7 +66,8 @@ def _print_tables(measured: list[Trial], alone: dict[int, float], plan: Plan) ->
     Console().print(table)
     for threads, rate_alone in alone.items():
         typer.echo(f"an image alone takes {1000 / rate_alone:.2f} ms with {threads} threads")
+    runs = f"{plan.lanes} runs at a time" if plan.lanes else "short runs, in the thread that answers requests,"
     typer.echo(
-        f"best: {plan.lanes} runs at a time of {plan.threads} threads each and at most {plan.max_batch} images, an "
-        f"image alone with {plan.threads_alone} threads; kept in {tuned_file()}"
+        f"best: {runs} of {plan.threads} threads each and at most {plan.max_batch} images, an image alone with "
+        f"{plan.threads_alone} threads; kept in {tuned_file()}"
     )

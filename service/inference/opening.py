@@ -9,7 +9,7 @@ from models.opening import Opened, open_version
 from models.store import Store
 from service.inference.engine import Engine, LocalEngine
 from service.inference.plan import Plan, plan_for
-from service.inference.tuning import best_batch
+from service.inference.tuning import measure
 from service.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -60,10 +60,19 @@ class LocalOpener:
             self._store, name, version, settings.device, plan.threads, settings.precision, plan.threads_alone
         )
         if not plan.max_batch:
-            max_batch, shared = best_batch(opened.session, opened.manifest.input)
-            plan = plan.model_copy(
-                update={"max_batch": max_batch} | ({} if shared else {"threads_alone": plan.threads})
-            )
+            plan = self._measured(opened, plan)
+        if settings.max_wait_ms and not plan.lanes:
+            plan = plan.model_copy(update={"lanes": 1})  # for somebody has to wait
         if plan.threads_alone <= plan.threads:
             opened.session.keep_to_one_way()
         return opened, plan
+
+    def _measured(self, opened: Opened, plan: Plan) -> Plan:
+        """The plan with what it leaves open."""
+        best = measure(opened.session, opened.manifest.input)
+        found = {"max_batch": best.max_batch}
+        if not best.shared:
+            found["threads_alone"] = plan.threads
+        if best.inline and not self._settings.lanes:
+            found["lanes"] = 0
+        return plan.model_copy(update=found)

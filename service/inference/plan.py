@@ -23,12 +23,13 @@ from service.settings import Settings
 class Plan(Strict):
     """Threads of one run among others and of one that is alone, runs at a time, and the most images in one.
 
-    ``max_batch`` is 0 where it is to be measured when the version is opened.
+    ``lanes`` is 0 where the thread of the event loop runs them itself, ``max_batch`` where it is to be measured when
+    the version is opened.
     """
 
     threads: int = Field(ge=0)
     threads_alone: int = Field(ge=0)
-    lanes: int = Field(ge=1)
+    lanes: int = Field(ge=0)
     max_batch: int = Field(ge=0)
 
 

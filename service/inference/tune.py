@@ -10,7 +10,7 @@ import numpy as np
 from models.manifest import InputSpec
 from models.runtime import Session
 from service.inference.plan import Plan
-from service.inference.tuning import SIZES, smallest_good
+from service.inference.tuning import SIZES, runs_inline, smallest_good
 
 # A plan that gains less than this over the one before is not worth its threads.
 _WORTH = 1.02
@@ -62,7 +62,7 @@ def rate(session: Session, spec: InputSpec, lanes: int, size: int, seconds: floa
     return sum(counts) / (time.monotonic() - began)
 
 
-def best_plan(measured: list[Trial], alone: dict[int, float]) -> Plan:
+def best_plan(session: Session, measured: list[Trial], alone: dict[int, float]) -> Plan:
     """The plan of the most images a second, and the threads by which one image alone is answered soonest.
 
     ``alone`` has the images a second, one after the other, by threads.
@@ -74,9 +74,11 @@ def best_plan(measured: list[Trial], alone: dict[int, float]) -> Plan:
     for some in by_lanes.values():  # from the fewest threads on
         if not best or max(one.rate for one in some) > _WORTH * max(one.rate for one in best):
             best = some
+    max_batch = smallest_good({trial.size: trial.rate for trial in best})
+    seconds = next(trial.lanes * trial.size / trial.rate for trial in best if trial.size == max_batch)
     return Plan(
         threads=best[0].threads,
         threads_alone=max(alone, key=alone.__getitem__),
-        lanes=best[0].lanes,
-        max_batch=smallest_good({trial.size: trial.rate for trial in best}),
+        lanes=0 if runs_inline(session, seconds) else best[0].lanes,
+        max_batch=max_batch,
     )

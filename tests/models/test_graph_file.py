@@ -21,8 +21,15 @@ GOOD = colour_graph().SerializeToString()
 
 
 def test_a_good_graph_gives_its_opset() -> None:
-    assert inspect_graph(GOOD) == 20
-    assert inspect_graph(constant_graph([0.5, 0.5]).SerializeToString()) == 20
+    assert inspect_graph(GOOD) == (20, False)
+    assert inspect_graph(constant_graph([0.5, 0.5]).SerializeToString()) == (20, False)
+
+
+def test_a_node_with_a_graph_of_its_own_is_seen() -> None:
+    model = colour_graph()
+    branch = helper.make_graph([], "branch", [], [])
+    model.graph.node.append(helper.make_node("If", ["c"], ["x"], then_branch=branch))
+    assert inspect_graph(model.SerializeToString()) == (20, True)
 
 
 @pytest.mark.parametrize("place", EXTERNAL_DATA)
@@ -66,7 +73,7 @@ def test_operators_of_other_domains_are_refused(domain: str) -> None:
 
 @pytest.mark.parametrize("domain", ["ai.onnx", "ai.onnx.ml"])
 def test_onnx_own_domains_pass(domain: str) -> None:
-    assert inspect_graph(with_foreign_opset(domain)) == 20
+    assert inspect_graph(with_foreign_opset(domain)).opset == 20
 
 
 def test_foreign_operators_inside_functions_and_branches_are_refused() -> None:

@@ -9,7 +9,7 @@ from models.manifest import InputSpec
 from models.opening import open_version
 from models.store import Store
 from service.inference import tuning
-from service.inference.tuning import best_batch
+from service.inference.tuning import measure
 
 SPEC = InputSpec(height=8, width=8)
 
@@ -17,8 +17,9 @@ SPEC = InputSpec(height=8, width=8)
 class Paper:
     """A session whose images take so many seconds each, by the size of their batch; the clock is its own."""
 
-    def __init__(self, seconds: dict[int, float]) -> None:
+    def __init__(self, seconds: dict[int, float], device: str = "cpu", *, loops: bool = False) -> None:
         self.now = 0.0
+        self.device, self.loops = device, loops
         self.sizes: list[int] = []
         self._seconds = seconds
 
@@ -46,7 +47,7 @@ def test_the_smallest_batch_that_is_about_as_fast_as_any(
 ) -> None:
     paper = Paper({size: each / 1e6 for size, each in micros.items()})
     monkeypatch.setattr(tuning, "time", paper)
-    assert best_batch(paper, SPEC)[0] == best  # type: ignore[arg-type]
+    assert measure(paper, SPEC).max_batch == best  # type: ignore[arg-type]
     assert max(paper.sizes) == tried
 
 
@@ -54,9 +55,29 @@ def test_the_smallest_batch_that_is_about_as_fast_as_any(
 def test_a_run_that_is_over_at_once_is_not_shared(monkeypatch: pytest.MonkeyPatch, micros: float, shared: bool) -> None:
     paper = Paper(dict.fromkeys(tuning.SIZES, micros / 1e6))
     monkeypatch.setattr(tuning, "time", paper)
-    assert best_batch(paper, SPEC)[1] == shared  # type: ignore[arg-type]
+    assert measure(paper, SPEC).shared == shared  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("micros", "device", "loops", "inline"),
+    [
+        pytest.param({1: 100, 2: 60, 4: 50}, "cpu", False, True, id="a batch of four in 200 us"),
+        pytest.param({1: 400, 2: 300, 4: 260}, "cpu", False, False, id="a batch of four in 1040 us"),
+        pytest.param({1: 900, 2: 900, 4: 900}, "cpu", False, True, id="one alone in 900 us"),
+        pytest.param({1: 1100, 2: 1100, 4: 1100}, "cpu", False, False, id="one alone in 1100 us"),
+        pytest.param({1: 100, 2: 60, 4: 50}, "cpu", True, False, id="who knows how long the next takes"),
+        pytest.param({1: 100, 2: 60, 4: 50}, "cuda", False, False, id="on a device that would be waited for"),
+    ],
+)
+def test_a_batch_that_is_over_at_once_needs_no_thread(
+    monkeypatch: pytest.MonkeyPatch, micros: dict[int, float], device: str, loops: bool, inline: bool
+) -> None:
+    rest = {size: micros[4] for size in tuning.SIZES if size not in micros}
+    paper = Paper({size: each / 1e6 for size, each in (micros | rest).items()}, device, loops=loops)
+    monkeypatch.setattr(tuning, "time", paper)
+    assert measure(paper, SPEC).inline == inline  # type: ignore[arg-type]
 
 
 def test_a_real_session_is_measured(colours_root: Path) -> None:
     opened = open_version(Store(colours_root), "tiny", 1, threads=1)
-    assert best_batch(opened.session, opened.manifest.input)[0] in tuning.SIZES
+    assert measure(opened.session, opened.manifest.input).max_batch in tuning.SIZES
