@@ -17,7 +17,6 @@ from service.middleware.request_context import RequestContext
 from service.observability.metrics import Metrics
 from service.responses import failure, noted_problem
 from service.settings import Settings
-from service.shortcut import Shortcut
 from service.workers.board import Board, Slot
 from service.workers.counts import SharedCounts
 
@@ -46,7 +45,6 @@ def create_app(settings: Settings, slot: Slot | None = None, opener: Opener | No
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(ClientDisconnect, _on_failure)
     # The last one added is the outermost.
-    app.add_middleware(Shortcut, services=app.state.services)
     app.add_middleware(BodyLimit, settings=settings)
     app.add_middleware(Drain, in_flight=in_flight)
     app.add_middleware(RequestContext, metrics=metrics)

@@ -8,11 +8,14 @@ import asyncio
 import logging
 import socket
 import uuid
-from typing import Any
+from typing import Any, cast
 
+from starlette.responses import Response
+from starlette.types import Scope
 from typing_extensions import override
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from service.direct import Direct
 from service.errors import Problem
 from service.observability.metrics import Metrics
 from service.responses import PROBLEM_TYPE
@@ -36,9 +39,10 @@ class LimitedProtocol(HttpToolsProtocol):
     once would reset the connection, and the client would never read why. As long may a client take over its answer.
     """
 
-    def __init__(self, *args: Any, settings: Settings, metrics: Metrics, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, settings: Settings, metrics: Metrics, direct: Direct, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._metrics = metrics
+        self._direct = direct
         self._max_bytes = settings.max_header_bytes
         self._timeout = settings.header_timeout_s
         self._linger = settings.body_timeout_s
@@ -121,6 +125,36 @@ class LimitedProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Answer what cannot be parsed in the shape of every error."""
         self._refuse(self._problem)
+
+    @override
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """Have a request answered; when the task begins, all is there that came with the headers."""
+        task = self.loop.create_task(self._answered(cycle, app))
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
+
+    async def _answered(self, cycle: RequestResponseCycle, app: Any) -> None:
+        if cycle.more_body or not self._direct.takes(cast(Scope, cycle.scope), cycle.body):
+            await cycle.run_asgi(app)
+            return
+        response = await self._direct.answer(cast(Scope, cycle.scope), bytes(cycle.body))
+        if self.flow.write_paused and not cycle.disconnected:
+            await self.flow.drain()
+        if not cycle.disconnected:
+            self._write(cycle, response)
+
+    def _write(self, cycle: RequestResponseCycle, response: Response) -> None:
+        """Write a whole answer at once."""
+        cycle.response_started = cycle.response_complete = True
+        lines = [STATUS_LINE[response.status_code]]
+        for name, value in response.raw_headers:
+            lines += (name, b": ", value, b"\r\n")
+        lines.append(b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n")
+        lines.append(bytes(response.body))
+        self.transport.write(b"".join(lines))
+        if not cycle.keep_alive:
+            self.transport.close()
+        cycle.on_response()
 
     def _inside(self) -> bool:
         """Whether a request is inside that is not answered yet."""

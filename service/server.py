@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from service.app import create_app
 from service.deps import Services
+from service.direct import Direct
 from service.http_protocol import LimitedProtocol
 from service.inference.opening import Opener
 from service.settings import Settings
@@ -77,7 +78,7 @@ def prepare(settings: Settings, slot: Slot, opener: Opener | None = None) -> tup
         app,
         host=settings.host,
         port=settings.port,
-        http=cast(Any, partial(LimitedProtocol, settings=settings, metrics=services.metrics)),
+        http=cast(Any, partial(LimitedProtocol, settings=settings, metrics=services.metrics, direct=Direct(services))),
         ws="none",
         loop="uvloop",
         log_config=None,

@@ -33,18 +33,21 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        body = _Body(scope, receive, self._limit_for(scope["path"]), self._settings.body_timeout_s, self._memory)
+        limit = most_bytes(scope["path"], self._settings)
+        body = _Body(scope, receive, limit, self._settings.body_timeout_s, self._memory)
         try:
             await self._app(scope, body.receive, send)
         finally:
             self._memory.held -= body.size
 
-    def _limit_for(self, path: str) -> int:
-        if path.endswith("/predict/batch"):
-            return self._settings.max_batch_bytes
-        if path.endswith("/predict"):
-            return self._settings.max_image_bytes * 4 // 3 + _FRAMING  # base64 takes four bytes for three
-        return _OTHER_BODIES
+
+def most_bytes(path: str, settings: Settings) -> int:
+    """How many bytes a body may have that is sent to ``path``."""
+    if path.endswith("/predict/batch"):
+        return settings.max_batch_bytes
+    if path.endswith("/predict"):
+        return settings.max_image_bytes * 4 // 3 + _FRAMING  # base64 takes four bytes for three
+    return _OTHER_BODIES
 
 
 class _Body:

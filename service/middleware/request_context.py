@@ -35,9 +35,7 @@ class RequestContext:
             await self._app(scope, receive, send)
             return
         started = time.monotonic()
-        request_id = _client_id(scope) or os.urandom(16).hex()
-        state = scope.setdefault("state", {})
-        state["request_id"], state["noted"] = request_id, {}
+        request_id = begin(scope)
         status = 0
 
         async def send_with_id(message: Message) -> None:
@@ -55,25 +53,35 @@ class RequestContext:
                 raise  # too late for an answer: the server closes the connection, so that the client sees it cut
             await send_problem(INTERNAL, scope, send_with_id)
         finally:
-            self._finish(scope, status, time.monotonic() - started)
+            finish(self._metrics, scope, status, time.monotonic() - started)
 
-    def _finish(self, scope: Scope, status: int, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", "unmatched")  # a template: paths of strangers would be endless
-        self._metrics.requests.add(scope["method"], route, str(status))
-        self._metrics.request_seconds.observe(seconds, route)
-        noted: dict[str, object] = scope["state"]["noted"]
-        if "problem" in noted:
-            self._metrics.errors.add(str(noted["problem"]))
-        level = logging.DEBUG if route in _PROBE_ROUTES else logging.INFO
-        fields = {
-            "id": scope["state"]["request_id"],
-            "method": scope["method"],
-            "path": scope["path"],
-            "status": status,
-            "ms": round(seconds * 1000, 2),
-            **noted,
-        }
-        log.log(level, "request", extra={FIELDS: fields})
+
+def begin(scope: Scope) -> str:
+    """Give a request an id, which is returned, and a place for what its log line is to say."""
+    request_id = _client_id(scope) or os.urandom(16).hex()
+    state = scope.setdefault("state", {})
+    state["request_id"], state["noted"] = request_id, {}
+    return request_id
+
+
+def finish(metrics: Metrics, scope: Scope, status: int, seconds: float) -> None:
+    """Count a request that was answered, and write its log line."""
+    route = getattr(scope.get("route"), "path", "unmatched")  # a template: paths of strangers would be endless
+    metrics.requests.add(scope["method"], route, str(status))
+    metrics.request_seconds.observe(seconds, route)
+    noted: dict[str, object] = scope["state"]["noted"]
+    if "problem" in noted:
+        metrics.errors.add(str(noted["problem"]))
+    level = logging.DEBUG if route in _PROBE_ROUTES else logging.INFO
+    fields = {
+        "id": scope["state"]["request_id"],
+        "method": scope["method"],
+        "path": scope["path"],
+        "status": status,
+        "ms": round(seconds * 1000, 2),
+        **noted,
+    }
+    log.log(level, "request", extra={FIELDS: fields})
 
 
 def _client_id(scope: Scope) -> str | None:
