@@ -5,6 +5,8 @@ import logging
 import sys
 from datetime import UTC, datetime
 
+from service.observability.lines import LinesHandler
+
 # Where a line that is written often has its members, as one dict: to tell them from those of every record takes time.
 FIELDS = "fields"
 _encode = json.JSONEncoder(default=str).encode  # json.dumps would make one for each line
@@ -45,7 +47,7 @@ def configure_logs(level: str, **always: object) -> None:
     # What no line says need not be found out for each: https://docs.python.org/3/howto/logging.html#optimization
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging._srcfile = None  # noqa: SLF001 - that page says so
-    handler = logging.StreamHandler(sys.stderr)
+    handler = LinesHandler(sys.stderr)
     handler.setFormatter(JsonFormatter(**always))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # Its access log repeats ours without the request's id; its start and stop lines speak for themselves.

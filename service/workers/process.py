@@ -64,4 +64,5 @@ def _live(
     except BaseException:  # whatever happens, it must not go on as a second parent
         log.exception("%s failed", role.slot.kind)
     finally:
+        logging.shutdown()  # what is not written yet
         os._exit(code)  # neither waits for a thread that hangs nor cleans up what is the parent's
