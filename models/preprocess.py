@@ -8,9 +8,9 @@ from PIL import Image
 
 from models.decode import Box, Decoded, Limits, OpenImage
 from models.manifest import InputSpec
+from models.resize import Size, resize
 
 Pixels = NDArray[np.uint8]
-Size = tuple[int, int]
 
 # A JPEG may be decoded at a reduced scale as long as three times the needed resolution is left: the antialiased
 # filter then does the rest, and what differs stays below half a grey level on average (with twice, Pillow's gap for
@@ -41,7 +41,7 @@ def load_pixels(data: bytes, spec: InputSpec, limits: Limits | None = None) -> P
 def _resize(image: Image.Image, box: Box, size: Size, spec: InputSpec) -> Image.Image:
     if image.size == size and box == (0.0, 0.0, float(image.width), float(image.height)):
         return image  # Pillow would copy it
-    return image.resize(size, Image.Resampling[spec.filter.upper()], box=box)
+    return resize(image, box, size, spec.filter)
 
 
 def _pad(decoded: Decoded, spec: InputSpec) -> Image.Image:

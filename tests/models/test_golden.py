@@ -51,6 +51,16 @@ def change(bundle: Path, **changes: object) -> None:
     path.write_text(json.dumps(content))
 
 
+def test_what_rounding_does_to_an_answer_is_allowed_and_no_more() -> None:
+    """Between red and blue a sharp network changes its mind for a grey level."""
+    between = GoldenImage("0.png", encode(solid((128, 0, 127)), "PNG"), "made by the tests")
+    sharp = Session(colour_graph(sharpness=200).SerializeToString())
+    tolerance = golden.record(sharp, SPEC, [between]).tolerance
+    assert 2 * golden.TOLERANCE < tolerance < 0.1
+    assert golden.record(SESSION, SPEC, golden_images()).tolerance == golden.TOLERANCE
+    assert golden.record(Session(constant_graph([0.5, 0.5]).SerializeToString()), SPEC, [between]).tolerance == 0.005
+
+
 def test_what_was_recorded_comes_back(bundle: Path) -> None:
     replay(bundle)
     recorded = golden.read(bundle)
