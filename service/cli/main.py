@@ -1,8 +1,9 @@
 """``whatsit``: the commands of the service, and those that other installed rooms add."""
 
 import sys
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, version
 from tomllib import TOMLDecodeError
+from typing import Annotated
 
 import typer
 from pydantic import ValidationError
@@ -14,7 +15,6 @@ from service.cli import models, predict, serve, tune
 
 app = typer.Typer(
     name="whatsit",
-    help="From a folder of labelled pictures to an HTTP service that says what is in a new one.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -25,6 +25,22 @@ app.command("tune")(tune.tune)
 app.add_typer(models.app, name="models")
 for command in entry_points(group="whatsit.commands"):
     command.load()(app)
+
+
+def _tell_version(*, wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"whatsit {version('whatsit')}")
+        raise typer.Exit
+
+
+_Version = Annotated[
+    bool, typer.Option("--version", help="Print the version of Whatsit.", is_eager=True, callback=_tell_version)
+]
+
+
+@app.callback()
+def whatsit(told: _Version = False) -> None:
+    """From a folder of labelled pictures to an HTTP service that says what is in a new one."""
 
 
 def main() -> None:

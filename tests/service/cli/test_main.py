@@ -4,6 +4,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import typer
 from models.store import Store
 from service.background import HOST
 from service.cli.main import app
-from tests.service.cli.conftest import Whatsit, assert_failed
+from tests.service.cli.conftest import Result, Whatsit, assert_failed
 
 SERVE = [sys.executable, "-m", "service.cli.main", "serve"]
 
@@ -39,6 +40,10 @@ def test_help_lists_all_commands(whatsit: Whatsit) -> None:
     assert result.code == 0
     assert {"serve", "predict", "models"} <= set(result.out.split())
     assert whatsit("models").code == 2
+
+
+def test_the_version_is_told(whatsit: Whatsit) -> None:
+    assert whatsit("--version") == Result(0, f"whatsit {version('whatsit')}\n", "")
 
 
 @pytest.mark.parametrize("words", [["nonsense"], ["serve", "--nonsense"], ["serve", "extra"], ["predict"]])

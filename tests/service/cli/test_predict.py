@@ -1,6 +1,7 @@
 """``whatsit predict``: files without a server."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -95,9 +96,40 @@ def test_limits_are_those_of_the_settings(whatsit: Whatsit, store: Store, monkey
     assert "8 x 8" in result.out
 
 
-def test_what_is_no_file_is_wrong_usage(whatsit: Whatsit, store: Store) -> None:
-    for path in ("nothing.png", "."):
-        assert whatsit("predict", path, "--store", store.root).code == 2
+def test_of_a_folder_all_images_in_order(whatsit: Whatsit, store: Store) -> None:
+    for folder in ("pets/dogs", "pets/cats", "pets/.hidden", "pets/cats/more"):
+        Path(folder).mkdir(parents=True)
+    red = encode(solid("red"), "PNG")
+    for name in ("dogs/1.PNG", "cats/2.png", "cats/10.png", "cats/more/3.png"):
+        write(f"pets/{name}", red)
+    write("pets/cats/cut.heic", b"no image")
+    for name in ("cats/.4.png", ".hidden/5.png", "cats/notes.txt", "Thumbs.db"):
+        write(f"pets/{name}")
+    Path("pets/dogs/round").symlink_to(Path("pets").resolve())
+    result = whatsit("predict", "pets", write("a.png"), "--store", store.root, "--json")
+    names = ["cats/10.png", "cats/2.png", "cats/cut.heic", "cats/more/3.png", "dogs/1.PNG"]
+    answers = json.loads(result.out)
+    assert [answer["file"] for answer in answers] == [*(f"pets/{name}" for name in names), "a.png"]
+    assert [answer.get("label") for answer in answers] == ["red", "red", None, "red", "red", "green"]
+    assert result.code == 1  # for the one that is named like an image
+    rows = [line for line in whatsit("predict", "pets", "--store", store.root).out.splitlines() if "pets/" in line]
+    assert len(rows) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"), [("nothing.png", "no such file or directory"), ("empty", "a folder without images")]
+)
+def test_a_path_that_gives_nothing_fails_alone(whatsit: Whatsit, store: Store, path: str, reason: str) -> None:
+    Path("empty").mkdir()
+    result = whatsit("predict", path, write("a.png"), "--store", store.root)
+    assert result.code == 1
+    assert reason in result.out
+    assert "green" in result.out
+
+
+def test_a_name_that_is_no_text_is_shown(whatsit: Whatsit, store: Store) -> None:
+    result = whatsit("predict", write(os.fsdecode(b"\xff.png")), "--store", store.root)
+    assert (result.code, "green" in result.out) == (0, True)
 
 
 def test_a_version_that_fails_its_proof(whatsit: Whatsit, store: Store) -> None:
