@@ -177,7 +177,8 @@ class Origin(Strict):
 
     ``name`` is that of a file, of a run's folder, or of a model; ``imagenet`` is a file that torchvision publishes.
     Of a run these were the weights of ``epoch``, of a ``version`` those of its graph of ``precision``. ``sha256`` is of
-    the file that they were in; ``layers`` is how many of them were taken, from the first on.
+    the file that they were in; ``layers`` is how many of them were taken, from the first on. Of the images of the test
+    split they are known to have learnt from ``learnt_test_images``; None where that is not known.
     """
 
     kind: Literal["imagenet", "file", "run", "version"]
@@ -187,6 +188,7 @@ class Origin(Strict):
     epoch: int | None = None
     sha256: Sha256
     layers: int = Field(default=0, ge=0)
+    learnt_test_images: int | None = Field(default=None, ge=0)
 
     @property
     def title(self) -> str:

@@ -6,6 +6,7 @@ from models.manifest import ACCEPTS_NOTHING, Conformal, Decision, Measured, Metr
 from training.config import Recipe
 from training.data.splits import SplitRecord
 from training.intervals import wilson
+from training.learnt import doubt
 from training.report.evidence import read_answers
 from training.report.facts import Rate, accepted_by_label
 from training.run import Run
@@ -36,7 +37,7 @@ Measured on the {reference} graph, on the {tested:,} images of the test split:
 {best_five}| macro F1 | {macro_f1:.4f} |
 | loss | {loss:.4f} nats |
 | expected calibration error | {ece:.4f}{before} |
-
+{doubt}
 {classes}
 
 {decision} The temperature is {temperature:.3f}.
@@ -67,7 +68,7 @@ def model_card(name: str, run: Run, graphs: Mapping[Precision, Measured]) -> str
     recipe, record, reference = run.recipe(), run.splits(), next(iter(graphs))
     metrics, calibration = run.metrics(reference), run.calibration(reference)
     low, high = wilson(metrics.correct, metrics.images)
-    before = metrics.uncalibrated_error
+    before, doubted = metrics.uncalibrated_error, doubt(recipe, run.info().origin)
     return _TEMPLATE.format(
         title=name,
         description=recipe.description,
@@ -82,6 +83,7 @@ def model_card(name: str, run: Run, graphs: Mapping[Precision, Measured]) -> str
         loss=metrics.loss,
         ece=metrics.expected_calibration_error,
         before="" if before is None else f" ({before:.4f} before calibration)",
+        doubt="" if doubted is None else f"\nMind: {_cell(doubted)}.\n",
         classes=_classes(
             metrics, calibration.decision, accepted_by_label(read_answers(run, reference), calibration.decision)
         ),

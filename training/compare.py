@@ -23,13 +23,13 @@ _LEVEL = 0.05
 class Side(Strict):
     """One of the two, and which of its graphs; ``interval`` is where its accuracy lies at 95 % confidence.
 
-    ``held_out``: the images are of the test split of its training, so that it certainly learnt from none of them;
-    otherwise that is not known.
+    ``held_out``: the images are of the test split of its training, and the weights that this began with did not learn
+    from any of that split either; None where that is not known.
     """
 
     subject: str
     precision: Precision
-    held_out: bool
+    held_out: bool | None
     correct: int
     accuracy: Fraction
     interval: tuple[Fraction, Fraction]
@@ -171,7 +171,7 @@ def _refuse_unlike(first: Subject, second: Subject) -> None:
         )
 
 
-def _side(subject: Subject, hits: Hits, *, held_out: bool) -> Side:
+def _side(subject: Subject, hits: Hits, *, held_out: bool | None) -> Side:
     correct, count = int(hits.sum()), len(hits)
     return Side(
         subject=subject.name,

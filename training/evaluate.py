@@ -5,6 +5,7 @@ from tempfile import TemporaryDirectory
 
 from models.manifest import Metrics, Strict
 from training.images import Images, read_images
+from training.learnt import doubt
 from training.scores import score
 from training.subject import Subject
 
@@ -12,14 +13,15 @@ from training.subject import Subject
 class Evaluation(Strict):
     """What was measured on what.
 
-    ``same_test_split``: the images are exactly the test split of the training. ``held_out``: they are of it, so that
-    the training certainly learnt from none of them. ``warning`` says what that means where they are not all of it.
+    ``same_test_split``: the images are exactly the test split of the training. ``held_out``: they are of it, and the
+    weights that the training began with did not learn from any of that split either; None where that is not known.
+    ``warning`` says what that means where they are not the whole of it, or not held out.
     """
 
     subject: str
     data: str
     same_test_split: bool
-    held_out: bool
+    held_out: bool | None
     unreadable: int
     warning: str | None
     metrics: Metrics
@@ -35,23 +37,25 @@ def evaluate(subject: Subject, data_path: Path | None) -> Evaluation:
     with TemporaryDirectory(prefix="whatsit-evaluate-") as cache:
         images = read_images([subject], data_path, Path(cache))
         probabilities, targets = images.answers(subject), images.targets(subject)
-    (held_out,) = images.held_out
+    of_test_split, held_out = images.of_test_split[0], images.held_out[0]
     same = images.are_test_split(subject)
-    split = "test" if held_out else "not known to be held out"
+    split = "test" if of_test_split else "not known to be held out"
+    changed = None if same else _warning(images, subject, of_test_split=of_test_split)
+    flattered = doubt(subject.recipe, subject.origin) if of_test_split else None
     return Evaluation(
         subject=subject.title,
         data=images.source.name,
         same_test_split=same,
         held_out=held_out,
         unreadable=images.unreadable,
-        warning=None if same else _warning(images, subject, held_out=held_out),
+        warning="; ".join(filter(None, (changed, flattered))) or None,
         metrics=score(probabilities, targets, subject.labels, split, subject.temperature),
     )
 
 
-def _warning(images: Images, subject: Subject, *, held_out: bool) -> str:
+def _warning(images: Images, subject: Subject, *, of_test_split: bool) -> str:
     """What to mind of images that are not exactly the test split."""
-    if held_out:
+    if of_test_split:
         return (
             f"the data has changed since the training: of its test split, these are the {len(images.rows):,} images "
             "that are there and can be read"

@@ -30,6 +30,7 @@ from training.data.samples import Split
 from training.data.splits import Indices
 from training.device import compiled, make_fabric, normalise_together, part, refuse_disagreement
 from training.errors import Diverged
+from training.learnt import keep_learnt
 from training.network import Network, build_network, measure
 from training.optimizer import build_optimizer, learning_rate_factor
 from training.progress import bar, say
@@ -83,8 +84,8 @@ def _begin(recipe: Recipe, data: Dataset, run: Run, fabric: Fabric, store: Store
         loaded = load_weights(network, recipe.transfer, store, images)
         taken = frozenset(loaded.names)
         say(f"begins with {loaded.source}")
-        if loaded.origin is not None and fabric.is_global_zero:
-            run.note(run.info().model_copy(update={"origin": loaded.origin}))
+        if fabric.is_global_zero:
+            keep_learnt(recipe, data, run, loaded.origin, loaded.learnt)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub forgets it
     network.to(fabric.device)
     normalise_together(network, fabric, recipe.fit.batch_size)

@@ -32,14 +32,16 @@ class View:
 class Images:
     """The chosen ``rows`` of ``source``, readable for all; ``unreadable`` counts those that are left out for that.
 
-    ``held_out`` says for each of the subjects, by its place, whether its training certainly learnt from none of them:
-    they are of its test split, if not all of it. ``views`` has the pixels that each input sees.
+    ``of_test_split`` says for each of the subjects, by its place, whether they are certainly of the test split of its
+    training, if not all of it. ``held_out`` says whether, besides, the weights that this began with learnt from nothing
+    of that split; None where that is not known. ``views`` has the pixels that each input sees.
     """
 
     source: Source
     rows: Indices
     unreadable: int
-    held_out: tuple[bool, ...]
+    of_test_split: tuple[bool, ...]
+    held_out: tuple[bool | None, ...]
     views: dict[InputSpec, View]
 
     def answers(self, subject: Subject) -> Probabilities:
@@ -77,13 +79,14 @@ def read_images(subjects: Sequence[Subject], data_path: Path | None, cache: Path
     readable = list(views.values())[-1].places  # each input was shown only what all before it could read
     if not readable:
         raise InvalidData(f"{source.name}: there are no images to evaluate on")
-    held_out = [split for split in splits if split is not None]
-    rows = reduce(np.intersect1d, held_out, np.array(list(readable), np.int64))
+    rows = reduce(np.intersect1d, [split for split in splits if split is not None], np.array(list(readable), np.int64))
     if not len(rows):
         raise NotComparable(
             f"{source.name}: no image was held out by both trainings: train both with one seed, or give other data"
         )
-    return Images(source, rows, len(wanted) - len(readable), tuple(split is not None for split in splits), views)
+    of_test = tuple(split is not None for split in splits)
+    held_out = tuple(subject.spares_test if known else None for subject, known in zip(subjects, of_test, strict=True))
+    return Images(source, rows, len(wanted) - len(readable), of_test, held_out, views)
 
 
 def _decode(source: Source, rows: list[int], specs: Iterable[InputSpec], cache: Path) -> dict[InputSpec, View]:

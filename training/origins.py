@@ -17,6 +17,7 @@ from training.errors import RunUnusable, WeightsUnusable
 from training.graph import open_graph
 from training.graph_layers import read_layers, read_normalisation
 from training.layers import Layer, layers_of
+from training.learnt import NOTHING_KNOWN, Learnt, learnt_by_run, learnt_by_version
 from training.run import Run, load_checkpoint
 
 # https://docs.pytorch.org/vision/stable/models/vgg.html; the names state the first eight digits of the sha256.
@@ -42,11 +43,15 @@ _NOT_PUBLISHED = f"Train and publish it first, say where it is with --store, or 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Layers to take, and the mean and standard deviation ``[channels]`` of their images where these are known."""
+    """Layers to take, and the mean and standard deviation ``[channels]`` of their images where these are known.
+
+    ``learnt`` is what they have learnt from.
+    """
 
     origin: Origin
     layers: Sequence[Layer]
     normalisation: tuple[Tensor, Tensor] | None
+    learnt: Learnt = NOTHING_KNOWN
 
 
 def published(name: str) -> Weights:
@@ -94,12 +99,12 @@ def _of_run(folder: Path) -> Weights:
     run = Run(folder)
     try:
         run.recipe()  # for the better error
-        checkpoint = load_checkpoint(run.best)
+        checkpoint, learnt = load_checkpoint(run.best), learnt_by_run(run)
     except RunUnusable as error:
         raise WeightsUnusable(f"transfer.weights: {error}. Put that right, or {_ELSE}") from error
     state: dict[str, Tensor] = checkpoint["network"]
     origin = Origin(kind="run", name=folder.resolve().name, epoch=checkpoint["epoch"], sha256=sha256_of(run.best))
-    return Weights(origin, layers_of(state), (state["mean"].flatten(), state["std"].flatten()))
+    return Weights(origin, layers_of(state), (state["mean"].flatten(), state["std"].flatten()), learnt)
 
 
 def _of_version(store: Store, name: str, version: int) -> Weights:
@@ -112,7 +117,7 @@ def _of_version(store: Store, name: str, version: int) -> Weights:
         precision=precision,
         sha256=manifest.files[manifest.graphs[precision].file],
     )
-    return Weights(origin, read_layers(graph), read_normalisation(graph))
+    return Weights(origin, read_layers(graph), read_normalisation(graph), learnt_by_version(manifest))
 
 
 def _read_state(path: Path) -> list[Layer]:

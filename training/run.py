@@ -3,6 +3,7 @@
 recipe.json   what was asked for               last.pt       the last finished epoch, to go on from
 run.json      on what, with what, from where   best.pt       the best epoch
 splits.json   which image is in which split    model.onnx    the exported graph
+learnt.json   what it has learnt from, and what the weights did that it began with
 metrics.jsonl one line an epoch                calibration.json, metrics.json, golden/
 check.json    what was found out about the data, contact-sheet.jpg some images of each class
 test.npz      the answers to the test split    evidence.json what else report.html is made of
@@ -115,6 +116,7 @@ class Run:
         self.recipe_file = folder / "recipe.json"
         self.info_file = folder / "run.json"
         self.splits_file = folder / "splits.json"
+        self.learnt_file = folder / "learnt.json"
         self.check_file = folder / "check.json"
         self.sheet_file = folder / "contact-sheet.jpg"
         self.metrics_log = folder / "metrics.jsonl"
@@ -150,7 +152,7 @@ class Run:
     def begin(self, recipe: Recipe, info: RunInfo) -> None:
         """Make the folder and save what was asked for, and with what; a run there that has not learned is forgotten."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        for path in (self.recipe_file, self.splits_file, self.check_file, self.mlflow_file):
+        for path in (self.recipe_file, self.splits_file, self.learnt_file, self.check_file, self.mlflow_file):
             path.unlink(missing_ok=True)
         self.note(info)
         write_text(self.recipe_file, recipe.model_dump_json(indent=2) + "\n")  # last: its presence makes it a run

@@ -6,13 +6,14 @@ from pathlib import Path
 
 from models.errors import InvalidRef, ModelNotFound
 from models.layout import graph_file
-from models.manifest import InputSpec, Precision
+from models.manifest import InputSpec, Origin, Precision
 from models.opening import open_version, sha256_of
 from models.refs import parse_ref
 from models.runtime import Session, open_session
 from models.store import Resolved, Store
 from training.config import Recipe, parse_recipe
 from training.errors import RunUnusable
+from training.learnt import spares_test
 from training.nearby import why_neither
 from training.run import Run
 
@@ -22,8 +23,9 @@ class Subject:
     """A graph to evaluate, with what its training said of itself.
 
     ``graph_sha256`` is of its file, ``temperature`` the one in it, ``test_sha256`` the fingerprint of the test split
-    of its training. A run also knows, in ``test_images``, the pixels of each image of that split by their sha256, and,
-    in ``data_path``, where its data was.
+    of its training, ``origin`` the weights that this began with, where they were not random and it noted them. A run
+    also knows, in ``test_images``, the pixels of each image of that split by their sha256, and, in ``data_path``, where
+    its data was.
     """
 
     name: str
@@ -35,8 +37,14 @@ class Subject:
     recipe: Recipe
     temperature: float
     test_sha256: str
+    origin: Origin | None
     test_images: frozenset[bytes]
     data_path: Path | None
+
+    @property
+    def spares_test(self) -> bool | None:
+        """Whether the weights that its training began with learnt from none of its test images; None: not known."""
+        return spares_test(self.recipe.transfer.weights, self.origin)
 
     @property
     def title(self) -> str:
@@ -55,7 +63,7 @@ def open_subject(name: str, store: Store, precision: Precision | None = None) ->
 
 
 def _of_run(name: str, run: Run, precision: Precision) -> Subject:
-    recipe, record, path = run.recipe(), run.splits(), run.info().data_path
+    recipe, record, info = run.recipe(), run.splits(), run.info()
     run.metrics(precision)  # refuses a run that is not finished
     graph = run.folder / graph_file(precision)
     session = open_session(graph)
@@ -70,8 +78,9 @@ def _of_run(name: str, run: Run, precision: Precision) -> Subject:
         recipe,
         run.calibration().temperature,
         record.fingerprints["test"],
+        info.origin,
         frozenset(map(bytes.fromhex, record.test_images)),
-        None if path is None else Path(path),
+        None if info.data_path is None else Path(info.data_path),
     )
 
 
@@ -89,6 +98,7 @@ def _of_version(ref: str, store: Store, precision: Precision | None) -> Subject:
         parse_recipe(json.dumps(manifest.provenance.recipe)),
         manifest.provenance.temperature,
         str(manifest.provenance.data.get("sha256", {}).get("test", "")),
+        manifest.provenance.origin,
         frozenset(),
         None,
     )

@@ -68,7 +68,7 @@ def comparison_table(found: "Comparison") -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     for side, alone in ((found.first, found.first_only), (found.second, found.second_only)):
         interval = f"{side.interval[0] * 100:.2f} - {side.interval[1] * 100:.2f}"
-        held_out = "yes" if side.held_out else "not known"
+        held_out = {True: "yes", False: "no", None: "not known"}[side.held_out]
         numbers = (f"{side.correct:,}", f"{side.accuracy:.2%}", interval, f"{alone:,}", held_out)
         table.add_row(escape(side.subject), side.precision, *numbers)
     return table

@@ -17,6 +17,7 @@ from training.architectures.vgg16 import Vgg16
 from training.config import Recipe
 from training.errors import InvalidRecipe, WeightsUnusable
 from training.layers import Layer, Place, places
+from training.learnt import NOTHING_KNOWN, Learnt
 from training.network import Network, build_network
 from training.origins import Weights, find_weights, published
 from training.progress import say
@@ -29,10 +30,14 @@ _SETTLING_BATCH = 32
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What was taken: the names of the parameters that learn on, as the network names them, and where from."""
+    """What was taken: the names of the parameters that learn on, as the network names them, and where from.
+
+    ``learnt`` is what all of it has learnt from.
+    """
 
     names: tuple[str, ...] = ()
     origin: Origin | None = None
+    learnt: Learnt = NOTHING_KNOWN
 
     @property
     def source(self) -> str:
@@ -68,7 +73,7 @@ def load_weights(
     if folded and images is not None:
         settle(network, folded, images[:: math.ceil(len(images) / _SETTLING_IMAGES)])
     names = tuple(name for place, _ in fitting for name in place.learning())
-    return Taken(names, weights.origin.model_copy(update={"layers": len(fitting)}))
+    return Taken(names, weights.origin.model_copy(update={"layers": len(fitting)}), weights.learnt)
 
 
 def check_weights(recipe: Recipe, store: Store | None) -> None:

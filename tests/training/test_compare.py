@@ -106,7 +106,7 @@ def test_labels_are_matched_by_name(good: Subject) -> None:
     found = compare(good, mirrored, None)
     confused = np.array(Run(Path(good.name)).metrics().confusion_matrix)
     assert found.second.correct == np.trace(confused[:, ::-1])
-    assert (found.first.held_out, found.second.held_out) == (True, False)
+    assert (found.first.held_out, found.second.held_out) == (True, None)
     assert "Mind that" in verdict(found)
 
 
@@ -144,7 +144,7 @@ def test_where_only_one_held_something_out_it_is_taken(good: Subject, small: Sub
     write_classes(tmp_path, 8, first=5000)
     first, ours = split_by(good, tmp_path, 1)
     found = compare(first, small, tmp_path)
-    assert (found.images, found.first.held_out, found.second.held_out) == (len(ours), True, False)
+    assert (found.images, found.first.held_out, found.second.held_out) == (len(ours), True, None)
     assert f"{small.name} may have learnt" in verdict(found)
 
 
@@ -228,7 +228,7 @@ def test_the_verdict_is_plain() -> None:
 
 def test_the_verdict_names_precisions_unless_both_are_exact() -> None:
     found = made(10, 40, 0.00001, "second")
-    second = found.second.model_copy(update={"subject": "a@1", "precision": "int8", "held_out": False})
+    second = found.second.model_copy(update={"subject": "a@1", "precision": "int8", "held_out": None})
     said = verdict(found.model_copy(update={"second": second}))
     assert said.startswith("a@1 (int8) is better by 3.00 points ")
     assert said.endswith("Mind that a@1 (int8) may have learnt from some of these images.")

@@ -12,13 +12,14 @@ from models.runtime import Session
 from models.store import Store
 from tests.training.support import drawing, tiny_recipe, write_classes
 from training.answers import run_graph
+from training.compare import compare, verdict
 from training.data import dataset
 from training.data.folder import FolderSource
 from training.data.splits import Indices
 from training.errors import InvalidData, RunUnusable
 from training.evaluate import evaluate
 from training.release import publish
-from training.run import Run
+from training.run import Run, write_model
 from training.subject import open_subject
 from training.train import Request, train
 
@@ -58,7 +59,7 @@ def test_other_data_is_measured_whole_and_said_to_be_other(
     write_classes(tmp_path, 6, first=3000, classes=["disc", "down"])
     (tmp_path / "disc" / "broken.png").write_bytes(b"x")
     found = evaluate(open_subject("shapes", store), tmp_path)
-    assert (found.same_test_split, found.held_out) == (False, False)
+    assert (found.same_test_split, found.held_out) == (False, None)
     assert (found.metrics.split, found.metrics.images, found.unreadable) == ("not known to be held out", 12, 1)
     assert [entry.support for entry in found.metrics.per_class] == [0, 6, 6]  # by name: across is not there
     assert found.warning is not None
@@ -122,7 +123,7 @@ def test_where_little_is_left_of_a_test_split_nothing_is_known(drawn: Run, tmp_p
     for key in drawn.splits().keys["test"][:5]:
         (data / key).unlink()
     found = evaluate(open_subject(str(drawn.folder), Store(tmp_path)), data)
-    assert (found.held_out, found.metrics.images) == (False, 55)
+    assert (found.held_out, found.metrics.images) == (None, 55)
     assert found.warning is not None
     assert "name its folder" not in found.warning
 
@@ -132,9 +133,48 @@ def test_a_version_does_not_know_single_images(drawn: Run, tmp_path: Path) -> No
     (data / drawn.splits().keys["train"][0]).write_bytes(b"no image any more")
     publish(drawn, Store(tmp_path), "shapes", who="tests")
     found = evaluate(open_subject("shapes", Store(tmp_path)), data)
-    assert (found.held_out, found.metrics.images) == (False, 59)
+    assert (found.held_out, found.metrics.images) == (None, 59)
     assert found.warning is not None
     assert "its run still knows the test split: name its folder" in found.warning
+
+
+@pytest.fixture(scope="module")
+def leaky(drawn: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run that began with the weights of another, on the same data, and drew other splits."""
+    folder = tmp_path_factory.mktemp("leaky")
+    recipe = tiny_recipe(folder, "fit.epochs=1", "seed=99", f"transfer.weights={drawn.folder}")
+    return train(Request("tiny", recipe, Path(str(drawn.info().data_path)), folder / "run"))
+
+
+def test_what_the_weights_had_learnt_from_is_not_held_out(drawn: Run, leaky: Run, tmp_path: Path) -> None:
+    origin, keys, store = leaky.info().origin, drawn.splits().keys, Store(tmp_path)
+    assert origin is not None
+    count = len({*keys["train"], *keys["validation"]} & {*leaky.splits().keys["test"]})
+    assert origin.learnt_test_images == count > 0
+    publish(leaky, store, "shapes", who="tests")
+    told = f"the weights that the training began with, run, epoch 1, learnt from {count} images of its test split"
+    for name in (str(leaky.folder), "shapes"):
+        found = evaluate(open_subject(name, store), Path(str(leaky.info().data_path)))
+        assert (found.same_test_split, found.held_out, found.metrics.split) == (True, False, "test")
+        assert found.warning is not None
+        assert told in found.warning
+    for name in ("report.html", "MODEL_CARD.md"):
+        assert f"Mind: {told}" in (store.bundle("shapes", 1) / name).read_text()
+    both = compare(open_subject(str(drawn.folder), store), open_subject("shapes", store), None)
+    assert (both.first.held_out, both.second.held_out) == (True, False)
+    assert "Mind that shapes@1 may have learnt from some of these images" in verdict(both)
+
+
+def test_of_weights_from_nobody_knows_where_it_is_not_said_that_they_are_held_out(drawn: Run, tmp_path: Path) -> None:
+    run = Run(shutil.copytree(drawn.folder, tmp_path / "run"))
+    weights = run.recipe().transfer.model_copy(update={"weights": "somebody.pth"})
+    write_model(run.recipe_file, run.recipe().model_copy(update={"transfer": weights}))
+    found = evaluate(open_subject(str(run.folder), Store(tmp_path)), None)
+    assert (found.same_test_split, found.held_out, found.metrics.split) == (True, None, "test")
+    assert found.warning == (
+        "whether the weights that the training began with, somebody.pth, learnt from images of its test split is not "
+        "known"
+    )
 
 
 def test_a_test_folder_with_a_broken_image_is_still_the_test_split(

@@ -78,7 +78,7 @@ def test_a_run_keeps_its_recipe(tmp_path: Path) -> None:
 def test_nothing_of_a_run_that_has_not_learned_holds_for_the_next(tmp_path: Path) -> None:
     run, recipe = Run(tmp_path), tiny_recipe(tmp_path)
     run.begin(recipe, INFO)
-    for path in (run.splits_file, run.check_file, run.mlflow_file):
+    for path in (run.splits_file, run.learnt_file, run.check_file, run.mlflow_file):
         path.write_text("of the first")
     run.begin(recipe, INFO)
     assert {path.name for path in tmp_path.iterdir()} == {"recipe.json", "run.json", "tiny.toml"}

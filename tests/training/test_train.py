@@ -261,4 +261,4 @@ def test_a_version_of_the_store_gives_its_weights(finished: Run, drawings: Path,
     assert run.history()[0].train_accuracy > 0.9  # the head alone had to learn
     origin = run.info().origin
     assert origin is not None
-    assert (origin.title, origin.layers) == ("shapes@1 (fp32)", 4)
+    assert (origin.title, origin.layers, origin.learnt_test_images) == ("shapes@1 (fp32)", 4, 0)

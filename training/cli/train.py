@@ -59,11 +59,15 @@ def train(  # noqa: PLR0913, PLR0917 - one for each option
 
 
 def _show(run: "Run", *, as_json: bool) -> None:
+    from training.learnt import doubt
     from training.tables import metrics_table, show
 
+    told = doubt(run.recipe(), run.info().origin)
     if as_json:
         facts = {"run": str(run.folder), "epochs": [row.model_dump() for row in run.history()]}
-        print_json(facts | {"test": run.metrics().model_dump(mode="json")})
+        print_json(facts | {"test": run.metrics().model_dump(mode="json"), "warning": told})
         return
     show(metrics_table(run.metrics()))
+    if told:
+        typer.echo(f"warning: {told}")
     typer.echo(f"next: whatsit publish {quote(str(run.folder))} --name NAME --alias production")

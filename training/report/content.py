@@ -15,6 +15,7 @@ from training.describe_network import describe_run
 from training.description import Description
 from training.errors import RunUnusable
 from training.intervals import macro_f1_interval, wilson
+from training.learnt import doubt
 from training.report.evidence import Evidence, read_answers, read_evidence
 from training.report.facts import Acceptance, Rate, acceptance, set_sizes
 from training.report.thumbnails import jpeg_uri
@@ -64,6 +65,11 @@ class Content:
     def reference(self) -> Precision:
         """The graph that all is of."""
         return next(iter(self.graphs))
+
+    @property
+    def doubt(self) -> str | None:
+        """What to mind of the test split for what the training began with; None where there is nothing."""
+        return doubt(self.recipe, self.info.origin)
 
     @property
     def labels(self) -> tuple[str, ...]:
