@@ -17,7 +17,7 @@ _MOST_CLASSES = 60
 _IMAGES = 10
 _GAP, _MARGIN, _LABEL, _TEXT = 2, 6, 140, 12
 _QUALITIES = (85, 70, 50, 30, 15)
-_FONT = Path(mpl.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")  # has Latin, Greek and Cyrillic letters
+FONT = Path(mpl.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")  # has Latin, Greek and Cyrillic letters
 
 
 def contact_sheet(pixels: Pixels, targets: Indices, rows: Indices, labels: Sequence[str], seed: int) -> bytes:
@@ -27,7 +27,7 @@ def contact_sheet(pixels: Pixels, targets: Indices, rows: Indices, labels: Seque
     choose from.
     """
     shown = np.linspace(0, len(labels) - 1, min(len(labels), _MOST_CLASSES)).round().astype(int).tolist()
-    font = ImageFont.truetype(_FONT, _TEXT)
+    font = ImageFont.truetype(FONT, _TEXT)
     texts = [_fitted(labels[index], font) for index in shown]
     side = _side(len(shown))
     left, step = _MARGIN + round(max(map(font.getlength, texts))) + _MARGIN, side + _GAP

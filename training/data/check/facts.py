@@ -16,6 +16,7 @@ Kind = Literal[
     "plain",
     "enlarged",
     "thin",
+    "sideways",
     "colour",
     "shortcut",
     "contradiction",

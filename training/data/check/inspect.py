@@ -11,6 +11,7 @@ from training.data.check.counts import check_counts
 from training.data.check.facts import DataCheck, Finding, Severity
 from training.data.check.files import check_files, spans
 from training.data.check.material import Material
+from training.data.check.orientation import check_orientation
 from training.data.check.repeats import check_copies
 from training.data.dataset import Dataset, decode, split
 from training.data.samples import SPLITS, Source
@@ -58,6 +59,7 @@ def tell(check: DataCheck) -> None:
 def _inspect(material: Material, findings: list[Finding]) -> Inspection:
     copies = find_copies(material)
     found = [*findings, *check_counts(material), *check_copies(copies), *check_files(material)]
+    found += check_orientation(material)
     widths, heights = spans(material)
     check = DataCheck(
         source=material.source.name,
