@@ -61,8 +61,13 @@ def least_loss(history: Sequence[EpochMetrics]) -> EpochMetrics | None:
 def best_epoch(history: Sequence[EpochMetrics]) -> EpochMetrics | None:
     """The last epoch that validation cannot tell from the one of the least loss; None before the first.
 
-    It is within one standard error of it (Breiman et al. 1984, "Classification and Regression Trees", 3.4.3). Where
-    images are few the least loss is mostly luck; a later epoch has learned at lower rates and averaged more weights.
+    Its loss is at most one standard error of the least above that. The yardstick is the one of Breiman et al. (1984,
+    "Classification and Regression Trees", 3.4.3), who take the simplest model within it; here it is the last, which
+    has learned at lower rates and averaged more weights. As all epochs answer the same images, their difference is
+    known better than the loss of each: the rule favours late epochs, the more so the fewer the images are. Chosen on
+    200 images, the epoch is right on 93.95 % of others, that of the least loss on 93.78 (``fashion-mnist``), or on
+    95.32 and 95.22 % (``letters``); but where the rate does not fall, on 67.3 and 68.1 % (``cifar10-tutorial-a``,
+    fifteen epochs; ``python -m benchmarks.epochs``).
     """
     least = least_loss(history)
     if least is None:

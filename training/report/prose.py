@@ -70,8 +70,8 @@ def _why(content: Content) -> str:
     """Why the epoch was chosen that is measured."""
     least = least_loss(content.history)
     if least is None or least.epoch == content.best.epoch:
-        return "the best of calibrated answers"
-    return f"the last within one standard error of the best of calibrated answers, epoch {least.epoch}"
+        return "that of the least calibrated loss"
+    return f"the last within one standard error of the least calibrated loss, that of epoch {least.epoch}"
 
 
 def deciding(content: Content) -> str:

@@ -74,21 +74,21 @@ def test_where_validation_turned(content: Content) -> None:
     assert "least in epoch 1 and stayed about there" in turned(content, history((1, 1), (0.5, 1.005)))
 
 
-def test_the_epoch_that_is_measured_is_the_best_of_calibrated_answers(content: Content) -> None:
+def test_the_epoch_that_is_measured_is_that_of_the_least_calibrated_loss(content: Content) -> None:
     rows = history((1, 1), (0.5, 0.5), (0.25, 0.6), (0.1, 0.75))
     rows = [row.model_copy(update={"calibrated_loss": 1 / row.epoch}) for row in rows]
     told = turning(replace(content, history=rows, best=rows[3], turn=crossover(rows)))
     assert "turned at epoch 2" in told
-    assert told.endswith("measured here is epoch 4, the best of calibrated answers.")
+    assert told.endswith("measured here is epoch 4, that of the least calibrated loss.")
 
 
-def test_an_epoch_that_is_not_the_best_says_how_it_was_chosen(content: Content) -> None:
+def test_another_epoch_says_how_it_was_chosen(content: Content) -> None:
     rows = history((1, 1), (0.5, 0.5), (0.25, 0.51), (0.1, 0.75))
     rows = [row.model_copy(update={"loss_error": 0.02}) for row in rows]
     best = best_epoch(rows)
     assert best is not None
     told = turning(replace(content, history=rows, best=best, turn=None))
-    assert told.endswith("epoch 3, the last within one standard error of the best of calibrated answers, epoch 2.")
+    assert told.endswith("epoch 3, the last within one standard error of the least calibrated loss, that of epoch 2.")
 
 
 def test_facts_are_those_of_the_run(content: Content) -> None:
