@@ -112,8 +112,8 @@ def test_a_tutorials_recipe_is_as_the_tutorial_describes_it(name: str) -> None:
     assert recipe.input.shape == (side, side, 3)
     assert (recipe.fit.epochs, recipe.fit.steps, recipe.fit.batch_size) == (epochs, steps, batch_size)
     assert recipe.augment == AugmentSettings.model_validate(changes)
-    # None of them has more than this: plain Adam at Keras's rate, the loss of the labels. Only which epoch is measured is
-    # ours: a tutorial gives what its last one reached.
+    # None of them has more than this: plain Adam at Keras's rate, the loss of the labels. Only which epoch is measured
+    # is ours: a tutorial gives what its last one reached.
     optimizer = (recipe.optimizer.name, recipe.optimizer.learning_rate, recipe.optimizer.weight_decay)
     assert (optimizer, recipe.schedule.name) == (("adam", 0.001, 0), "constant")
     assert (recipe.fit.label_smoothing, recipe.fit.average, recipe.fit.balance) == (0, 0, "none")
