@@ -58,6 +58,14 @@ def test_data_that_nothing_can_be_learnt_from_fails(tmp_path: Path) -> None:
         invoke("data", "check", tmp_path / "nowhere")
 
 
+def test_an_empty_class_is_found_with_what_else_there_is_to_say(tmp_path: Path) -> None:
+    root = write(tmp_path / "data", {"a": crops(12), "b": crops(12, seed=1), "c": [], "__MACOSX": []})
+    code, out = invoke("data", "check", root, "--sheet", tmp_path / "sheet.jpg", "--copies", tmp_path / "copies.csv")
+    assert code == 1
+    assert "data: 24 images, 3 classes" in " ".join(out.split())
+    assert "error no images to learn from in the class c: add some" in out
+
+
 def test_cifar10_is_seen_from_its_files(tmp_path: Path) -> None:
     write_cifar10(tmp_path, rows=20)
     code, out = invoke("data", "check", tmp_path, "--json")

@@ -36,7 +36,8 @@ def check(
 
     Images are looked at as the recipe's network would see them. Near copies are those that are more alike than
     other images of the same data; about one image in a thousand is taken for one by chance. Where the data has no
-    splits, those are checked that a training would draw. The exit code is 1 where there is nothing to learn from.
+    splits, those are checked that a training would draw. The exit code is 1 where a training would refuse the data:
+    a class without images, a class of the test split that cannot be learnt, a folder in which most files are no images.
 
     Example: whatsit data check my-images --recipe folder --sheet contact-sheet.jpg
     """
@@ -45,11 +46,11 @@ def check(
     from training.data.check.tables import show_check, write_copies
     from training.data.contact_sheet import contact_sheet
     from training.data.guess import recipe_for
-    from training.data.sources import open_source
+    from training.data.sources import find_source
 
     chosen = recipe_for(folder, kind, recipe, changes or ())
     with tempfile.TemporaryDirectory() as cache:
-        found = inspect(open_source(chosen.data, folder), chosen, Path(cache))
+        found = inspect(find_source(chosen.data, folder), chosen, Path(cache))
         if sheet is not None:
             material = found.material
             rows, labels = material.readable, material.source.labels

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from training.data.samples import Sample, Split
+from training.data.samples import Fault, Sample, Split
 from training.errors import InvalidData
 
 _CIFAR_ROW = 1 + 3 * 32 * 32
@@ -38,6 +38,7 @@ class ArraySource:
     def __init__(self, name: str, labels: tuple[str, ...], parts: dict[Split, _Part], first: tuple[int, ...]) -> None:
         self.name = name
         self.labels = labels
+        self.faults: tuple[Fault, ...] = ()
         self._places: list[tuple[NDArray[np.uint8], int]] = []
         self.samples: list[Sample] = []
         index_of = {number: index for index, number in enumerate(first)}

@@ -96,7 +96,11 @@ def load_dataset(source: Source, recipe: Recipe, cache: Path | None = None) -> D
 
 
 def split(source: Source, decoded: Decoded, recipe: Recipe) -> Splits:
-    """The splits of all samples of ``source``; raises InvalidData when a class has too few images for them."""
+    """The splits of all samples of ``source``.
+
+    Raises InvalidData when most files are no images, or when a class has too few images for the splits.
+    """
+    _refuse_foreign(source, decoded)
     _refuse_scarce(source, decoded)
     return make_splits(source.samples, decoded.digests, recipe.data, recipe.seed)
 
@@ -130,6 +134,16 @@ def decode(source: Source, rows: Sequence[int], spec: InputSpec, cache: Path | N
     unreadable = {source.samples[rows[place]].key: errors[place] for place in sorted(errors)}
     _tell_skipped(unreadable)
     return Decoded(pixels, [digest for _, digest in both], [original for original, _ in both], unreadable)
+
+
+def _refuse_foreign(source: Source, decoded: Decoded) -> None:
+    """Where most files are no images, somebody named another folder, often the one above."""
+    unreadable, total = len(decoded.unreadable), len(source.samples)
+    if 2 * unreadable > total:
+        raise InvalidData(
+            f"{unreadable:,} of {total:,} files in {source.name} cannot be read as images: give the folder that has a "
+            "folder of images for each class, and nothing else in it"
+        )
 
 
 def _refuse_scarce(source: Source, decoded: Decoded) -> None:

@@ -1,10 +1,11 @@
 """Folders of class folders: ``DIR/cat/1.jpg``, or ``DIR/train/cat/1.jpg`` beside ``val/`` and ``test/``."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 from pathlib import Path
 
-from training.data.samples import Sample, Split
+from training.data.samples import Fault, Sample, Split
 from training.errors import InvalidData
 
 _SPLIT_NAMES: dict[str, Split] = {
@@ -15,10 +16,15 @@ _SPLIT_NAMES: dict[str, Split] = {
     "validation": "validation",
     "test": "test",
 }
+# A Mac puts it into every zip, with a shadow of each file.
+_NO_CLASS = "__MACOSX"
 
 
 class FolderSource:
-    """The files below ``root``; hidden files and folders do not count."""
+    """The files below ``root``; hidden files and folders do not count, at any depth.
+
+    Raises InvalidData where no classes can be seen. ``faults`` are classes without images to learn from.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -33,17 +39,17 @@ class FolderSource:
         ]
         if not self.samples:
             raise InvalidData(f"{root}: its class folders are empty")
-        self._refuse_empty_classes()
+        self.faults = (*_unknown_classes(folders, self.labels), *self._empty_classes())
 
     def read(self, index: int) -> bytes:
         """The bytes of one file."""
         return (self.root / self.samples[index].key).read_bytes()
 
-    def _refuse_empty_classes(self) -> None:
+    def _empty_classes(self) -> Iterator[Fault]:
         learnt = {sample.label for sample in self.samples if sample.split in {"train", None}}
         empty = [label for index, label in enumerate(self.labels) if index not in learnt]
         if learnt and empty:
-            raise InvalidData(f"{self.root}: no images to learn from in the class {', '.join(empty)}")
+            yield Fault(f"no images to learn from in the class {_listed(empty)}: add some, or take its folder away", 0)
 
 
 def _split_folders(root: Path) -> list[tuple[Path, Split | None]]:
@@ -73,16 +79,22 @@ def _split_folders(root: Path) -> list[tuple[Path, Split | None]]:
 
 def _labels(folders: list[tuple[Path, Split | None]], root: Path) -> tuple[str, ...]:
     names = {split: [path.name for path in _folders(folder)] for folder, split in folders}
-    first = "train" if "train" in names else next(iter(names))
-    labels = names[first]
+    labels = names["train" if "train" in names else next(iter(names))]
     if len(labels) < 2:
         found = f"only {labels[0]!r}" if labels else "none"
         raise InvalidData(f"{root}: expected two or more class folders with images in them, found {found}")
-    for split, own in names.items():
-        unknown = sorted(set(own) - set(labels))
-        if unknown:
-            raise InvalidData(f"{root}: the {split} split has classes that {first}/ does not: {_listed(unknown)}")
     return tuple(labels)
+
+
+def _unknown_classes(folders: list[tuple[Path, Split | None]], labels: tuple[str, ...]) -> Iterator[Fault]:
+    """The classes of a split that are none of ``labels``; the one that may be meant is named."""
+    for folder, _ in folders:
+        for path in _folders(folder):
+            if path.name not in labels:
+                likely = get_close_matches(path.name, labels, 1)
+                meant = f"rename it, if {likely[0]} is meant, or " if likely else ""
+                text = f"{folder.name}/ has a class that is not among those to learn, {path.name}: {meant}take it away"
+                yield Fault(text, len(_files(path)))
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -96,7 +108,7 @@ def _folders(root: Path) -> list[Path]:
 
 
 def _files(folder: Path) -> list[Path]:
-    """All files below ``folder``, through links too; a folder that links to one above it is looked into once."""
+    """All visible files below ``folder``, through links too; a folder that links to one above is looked into once."""
     if not folder.exists():
         return []  # not every split has every class
     found, known = [], set[str]()
@@ -106,6 +118,7 @@ def _files(folder: Path) -> list[Path]:
             folders.clear()
             continue
         known.add(real)
+        folders[:] = filter(_is_visible, folders)
         found += [path for name in names if (path := Path(base, name)).is_file()]
     return _named(found)
 
@@ -116,12 +129,16 @@ def _refuse(error: OSError) -> None:
 
 def _named(paths: Iterable[Path]) -> list[Path]:
     """The visible ones, in order; refuses a name that no file of a run could hold."""
-    visible = sorted(path for path in paths if not path.name.startswith("."))
+    visible = sorted(path for path in paths if _is_visible(path.name))
     odd = [path for path in visible if not _is_text(str(path))]
     if odd:
         more = f" (and {len(odd) - 1} more)" if odd[1:] else ""
         raise InvalidData(f"{os.fsencode(odd[0])!r}{more} is not a name in UTF-8: rename it, for example with convmv")
     return visible
+
+
+def _is_visible(name: str) -> bool:
+    return not name.startswith(".") and name != _NO_CLASS
 
 
 def _is_text(name: str) -> bool:

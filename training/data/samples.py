@@ -20,6 +20,14 @@ class Sample:
     split: Split | None
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What somebody must mend before anything can be learnt from a source: why, and how many ``files`` it is about."""
+
+    text: str
+    files: int
+
+
 class Source(Protocol):
     """Labelled images in a fixed order."""
 
@@ -34,6 +42,10 @@ class Source(Protocol):
     @property
     def samples(self) -> Sequence[Sample]:
         """All samples, in an order that depends on the data alone."""
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """What keeps a training from it; the samples can be looked at all the same."""
 
     def read(self, index: int) -> bytes:
         """The encoded bytes of the sample at ``index``; safe to call from several threads."""

@@ -19,12 +19,20 @@ _LABELS: TypeAdapter[tuple[str, ...]] = TypeAdapter(Labels)
 def open_source(settings: DataSettings, path: Path | None) -> Source:
     """The source at ``path``; without one, the data set that the recipe names, downloaded once and kept.
 
-    Raises InvalidData or DownloadFailed.
+    Raises InvalidData, also for its faults, or DownloadFailed.
     """
     if path is None:
         if settings.download is None:
             raise InvalidData("this recipe brings no data of its own: say where yours is with --data DIR")
         path = fetch(settings.download)
+    source = find_source(settings, path)
+    if source.faults:
+        raise InvalidData(f"{path}: {'; '.join(fault.text for fault in source.faults)}")
+    return source
+
+
+def find_source(settings: DataSettings, path: Path) -> Source:
+    """The source at ``path`` as it is, with its faults, to be looked at; raises InvalidData where there is none."""
     if not path.is_dir():
         raise InvalidData(f"{path} is not a folder")
     source = _open(settings, path)

@@ -108,9 +108,22 @@ def test_one_image_a_class_is_enough_where_the_other_splits_are_given(tmp_path: 
     assert load_dataset(FolderSource(tmp_path / "data"), tiny_recipe(tmp_path)).count("train") == 3
 
 
+@pytest.mark.parametrize("others", [9, 10])
+def test_a_folder_of_other_things_is_refused(tmp_path: Path, others: int) -> None:
+    write_classes(tmp_path / "data", 3)
+    for number in range(others):
+        (tmp_path / "data" / "disc" / f"{number}.py").write_text("import this")
+    recipe, source = tiny_recipe(tmp_path), FolderSource(tmp_path / "data")
+    if others == 9:
+        assert len(load_dataset(source, recipe).decoded.unreadable) == 9
+        return
+    with pytest.raises(InvalidData, match="10 of 19 files in data cannot be read as images: give the folder that has"):
+        load_dataset(source, recipe)
+
+
 def test_files_that_cannot_be_read_at_all_leave_nothing(tmp_path: Path) -> None:
     for label in ("a", "b"):
         (tmp_path / "data" / label).mkdir(parents=True)
         (tmp_path / "data" / label / "x.png").write_bytes(b"x")
-    with pytest.raises(InvalidData, match="too few images"):
+    with pytest.raises(InvalidData, match="2 of 2 files in data cannot be read as images"):
         load_dataset(FolderSource(tmp_path / "data"), tiny_recipe(tmp_path))

@@ -88,6 +88,8 @@ def test_files_deeper_down_count_and_hidden_ones_do_not(tmp_path: Path) -> None:
     write_classes(tmp_path / "disc", 1, classes=["down"])
     (tmp_path / "disc" / ".DS_Store").write_bytes(b"x")
     write_classes(tmp_path / ".cache", 1)
+    write_classes(tmp_path / "disc" / ".git", 1, classes=["down"])
+    write_classes(tmp_path / "__MACOSX", 1)
     assert [sample.key for sample in FolderSource(tmp_path).samples] == [
         "across/000.png",
         "disc/000.png",
@@ -113,12 +115,12 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
         FolderSource(tmp_path / "disc" / "000.png")
 
 
-def test_an_empty_class_is_named(tmp_path: Path) -> None:
+def test_a_class_without_images_to_learn_from_is_a_fault(tmp_path: Path) -> None:
     write_classes(tmp_path / "train", 1)
     write_classes(tmp_path / "test", 1, classes=["disc"])
     (tmp_path / "train" / "nothing").mkdir()
-    with pytest.raises(InvalidData, match="no images to learn from in the class nothing"):
-        FolderSource(tmp_path)
+    (fault,) = FolderSource(tmp_path).faults
+    assert (fault.text.partition(":")[0], fault.files) == ("no images to learn from in the class nothing", 0)
 
 
 def test_nothing_but_empty_classes(tmp_path: Path) -> None:
@@ -128,11 +130,18 @@ def test_nothing_but_empty_classes(tmp_path: Path) -> None:
         FolderSource(tmp_path)
 
 
-def test_a_class_of_the_test_split_alone_is_refused(tmp_path: Path) -> None:
+def test_a_class_of_the_test_split_alone_is_a_fault_that_names_the_likely_one(tmp_path: Path) -> None:
     write_classes(tmp_path / "train", 1, classes=["disc", "down"])
-    write_classes(tmp_path / "test", 1)
-    with pytest.raises(InvalidData, match=r"the test split has classes that train/ does not: across"):
-        FolderSource(tmp_path)
+    write_classes(tmp_path / "test", 2)
+    (tmp_path / "test" / "disc").rename(tmp_path / "test" / "dics")
+    source = FolderSource(tmp_path)
+    assert source.labels == ("disc", "down")
+    assert counts(source) == {"train": 2, "test": 2}
+    told = "test/ has a class that is not among those to learn"
+    assert [(fault.text, fault.files) for fault in source.faults] == [
+        (f"{told}, across: take it away", 2),
+        (f"{told}, dics: rename it, if disc is meant, or take it away", 2),
+    ]
 
 
 def test_two_folders_of_one_split_are_refused(tmp_path: Path) -> None:

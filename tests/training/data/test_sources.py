@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.training.support import write_cifar10, write_classes, write_idx
-from training.data.sources import open_source
+from training.data.sources import find_source, open_source
 from training.errors import InvalidData
 from training.settings import DataSettings
 
@@ -30,6 +30,16 @@ def test_without_data_and_without_download_it_says_what_to_give() -> None:
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidData, match="nowhere is not a folder"):
         open_source(DataSettings(kind="cifar10"), tmp_path / "nowhere")
+
+
+def test_what_has_faults_can_be_looked_at_and_not_learnt_from(tmp_path: Path) -> None:
+    write_classes(tmp_path / "train", 2)
+    (tmp_path / "test" / "up").mkdir(parents=True)
+    (tmp_path / "train" / "nothing").mkdir()
+    settings = DataSettings(kind="folder")
+    assert len(find_source(settings, tmp_path).samples) == 6
+    with pytest.raises(InvalidData, match=r"not among those to learn, up: .*; no images to learn .* class nothing"):
+        open_source(settings, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -41,12 +41,14 @@ def inspect(source: Source, recipe: Recipe, cache: Path | None = None) -> Inspec
     Large sets are kept in a file in the folder ``cache``.
     """
     decoded = decode(source, range(len(source.samples)), recipe.input, cache)
+    found = [_nothing(fault.text, fault.files) for fault in source.faults]
     try:
         splits = split(source, decoded, recipe)
     except InvalidData as error:
-        nothing = Finding(kind="nothing-to-learn", severity="error", images=len(source.samples), text=str(error))
-        return _inspect(Material(source, decoded, None, recipe), [nothing])
-    return _inspect(Material(source, decoded, splits, recipe), [])
+        # A class without images is among the faults already.
+        found = found or [_nothing(str(error), len(source.samples))]
+        return _inspect(Material(source, decoded, None, recipe), found)
+    return _inspect(Material(source, decoded, splits, recipe), found)
 
 
 def tell(check: DataCheck) -> None:
@@ -54,6 +56,10 @@ def tell(check: DataCheck) -> None:
     for finding in check.findings:
         if finding.severity != "note":
             say(f"{finding.severity}: {finding.text}")
+
+
+def _nothing(text: str, files: int) -> Finding:
+    return Finding(kind="nothing-to-learn", severity="error", images=files, text=text)
 
 
 def _inspect(material: Material, findings: list[Finding]) -> Inspection:

@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,23 @@ def test_data_that_nothing_can_be_learnt_from_is_an_error_beside_what_else_is_wr
     assert [finding.kind for finding in check.findings] == ["nothing-to-learn", "unreadable"]
     assert "too few images to learn from in 'b' (1)" in check.findings[0].text
     assert (check.counts, check.drawn, check.per_class) == ({}, (), (12, 1))
+
+
+def test_a_class_that_cannot_be_learnt_is_an_error_beside_what_else_is_wrong(tmp_path: Path) -> None:
+    root = write_splits(tmp_path / "data")
+    (root / "test" / "b").rename(root / "test" / "be")
+    shutil.copy(root / "train/a/000.png", root / "train/a/copy.png")
+    check = looked_at(root).check
+    assert check.has_errors
+    assert [finding.kind for finding in check.findings][::2] == ["nothing-to-learn", "copies"]
+    assert (check.findings[0].images, check.counts["test"]) == (15, (15, 0))
+    assert "be: rename it, if b is meant" in check.findings[0].text
+
+
+def test_a_class_without_images_is_one_error(tmp_path: Path) -> None:
+    root = write(tmp_path / "data", {"a": crops(12), "b": crops(12, seed=1), "c": []})
+    errors = [finding.text for finding in looked_at(root).check.findings if finding.severity == "error"]
+    assert errors == ["no images to learn from in the class c: add some, or take its folder away"]
 
 
 def test_not_one_readable_image_is_an_error_too(tmp_path: Path) -> None:
