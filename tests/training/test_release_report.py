@@ -35,9 +35,9 @@ def test_images_are_shown_where_a_licence_or_the_publisher_says_so(
     assert ("nobody said that they may be published" in " ".join(html.split())) != shown
 
 
-def test_a_run_without_evidence_is_not_published_but_told_how_to_get_it(finished: Run, tmp_path: Path) -> None:
+def test_a_run_without_evidence_is_not_published(finished: Run, tmp_path: Path) -> None:
     shutil.copytree(finished.folder, tmp_path / "run")
     (tmp_path / "run" / "test.npz").unlink()
-    with pytest.raises(RunUnusable, match="whatsit report"):
+    with pytest.raises(RunUnusable, match=r"there is no test\.npz: the run is not finished"):
         publish(Run(tmp_path / "run"), Store(tmp_path), "shapes", who="tests")
     assert Store(tmp_path).names() == []
