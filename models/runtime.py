@@ -121,7 +121,7 @@ def _open(graph: bytes, provider: str, threads: int, *, alone: bool = False) -> 
     providers: list[str | tuple[str, dict[str, str]]] = [_CPU]
     if provider == _CUDA:
         if _CUDA not in onnxruntime.get_available_providers():
-            raise DeviceUnavailable("onnxruntime was built without CUDA: install the 'gpu' extra instead of 'cpu'")
+            raise DeviceUnavailable("onnxruntime was built without CUDA: `make gpu` puts onnxruntime-gpu in its place")
         onnxruntime.preload_dlls()  # the CUDA libraries that came as wheels
         providers.insert(0, (_CUDA, _CUDA_OPTIONS))
     try:

@@ -3,7 +3,9 @@
 import ctypes
 import math
 import time
+from collections.abc import Sequence
 from functools import partial
+from socket import socket
 from types import FrameType
 from typing import Any, cast
 
@@ -60,12 +62,12 @@ class Server(uvicorn.Server):
         return self._in_flight.requests == 0 or left <= 0
 
 
-def serve(settings: Settings) -> None:
-    """Serve in this process until told to stop."""
+def serve(settings: Settings, sockets: Sequence[socket]) -> None:
+    """Serve ``sockets`` in this process until told to stop."""
     slot = Board().slots[0]
     slot.occupy()
     config, services = prepare(settings, slot)
-    Server(config, services).run()
+    Server(config, services).run(list(sockets))
 
 
 def prepare(settings: Settings, slot: Slot, opener: Opener | None = None) -> tuple[uvicorn.Config, Services]:

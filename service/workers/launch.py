@@ -24,28 +24,35 @@ log = logging.getLogger(__name__)
 
 
 def serve(settings: Settings) -> int:
-    """Serve until told to stop; returns 0 when it ended well."""
+    """Serve until told to stop; returns 0 when it ended well.
+
+    Raises OSError, with what to do, where the address is not to be had; nothing was started then.
+    """
     shares = shares_of(settings)
+    sockets = _listen(settings, shares.workers)
     each = shares.settings.model_dump(include={"lanes", "decode_threads", "queue_capacity"})
     log.info("starting", extra={"workers": shares.workers, "reason": shares.reason, "each": each})
+    log.info("listening", extra={"host": settings.host, "port": sockets[0][0].getsockname()[1]})
     if shares.workers > 1 or shares.shared:
-        return _supervise(shares)
+        return _supervise(shares, sockets)
     try:
-        server.serve(shares.settings)
+        server.serve(shares.settings, sockets[0])
     except SystemExit as end:  # uvicorn has exit codes of its own; the last lines of the log say why
         return int(bool(end.code))
     return 0
 
 
-def _supervise(shares: Shares) -> int:
-    settings, board = shares.settings, Board(["worker"] * shares.workers + ["engine"] * shares.shared)
+def _listen(settings: Settings, workers: int) -> list[list[socket]]:
     try:
-        sockets = listen(settings.host, settings.port, shares.workers)
+        return listen(settings.host, settings.port, workers)
     except OSError as error:
         reason = f"{error.strerror or error}".lower()
-        log.error("cannot listen", extra={"host": settings.host, "port": settings.port, "reason": reason})
-        return 1
-    log.info("listening", extra={"host": settings.host, "port": sockets[0][0].getsockname()[1]})
+        told = f"cannot listen on {settings.host}, port {settings.port}: {reason}"
+        raise OSError(error.errno, f"{told}; take another --port, or 0 for a free one") from error
+
+
+def _supervise(shares: Shares, sockets: Sequence[Sequence[socket]]) -> int:
+    settings, board = shares.settings, Board(["worker"] * shares.workers + ["engine"] * shares.shared)
     roles = list(_roles(shares, board, sockets))
     # What is there before the fork stays shared: a collection would write to the header of each object.
     gc.collect()

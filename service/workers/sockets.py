@@ -20,7 +20,7 @@ def listen(host: str, port: int, workers: int, *, balanced: bool = BALANCED) -> 
     for family, address in families:
         # Without sharing first: two services would share a port by mistake.
         port = _free(family, str(address), port)
-        shared = None if balanced else _open(family, str(address), port, reuse_port=False)
+        shared = None if balanced and workers > 1 else _open(family, str(address), port, reuse_port=False)
         for own in opened:
             own.append(shared or _open(family, str(address), port, reuse_port=True))
     for own in opened:

@@ -170,7 +170,7 @@ def test_a_file_over_1_gb_is_not_even_read(tmp_path: Path) -> None:
 
 class TestWithoutCuda:
     def test_asking_for_it_is_an_error(self) -> None:
-        with pytest.raises(DeviceUnavailable, match="'gpu' extra"):
+        with pytest.raises(DeviceUnavailable, match="`make gpu`"):
             Session(colour_graph().SerializeToString(), "cuda")
 
     def test_auto_is_the_cpu(self) -> None:
