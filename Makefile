@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo serve training gpu test check fix bench lock clean
+.PHONY: demo serve training tracking gpu test check fix bench lock clean
 
 demo: .venv/serving
 	$(BIN)/python -m service.demo
@@ -11,6 +11,9 @@ serve: .venv/serving
 	$(BIN)/whatsit serve
 
 training: .venv/training # what `whatsit train` needs
+
+tracking: .venv/training # what `whatsit train --track` needs
+	$(BIN)/pip install --quiet --constraint requirements/dev.txt --editable '.[tracking]'
 
 gpu: requirements/gpu.txt # serving on CUDA, in place of the CPU build: the two share one import name
 	$(install)

@@ -28,6 +28,12 @@ def default_root() -> Path:
     return Path(__file__).parent / "store"
 
 
+def is_replaceable(root: Path) -> bool:
+    """Whether ``root`` is the store of an installed copy, which the next installation replaces, and of no checkout."""
+    checkout = Path(__file__).parents[1] / "pyproject.toml"
+    return root.resolve() == default_root().resolve() and not checkout.exists()
+
+
 @dataclass(frozen=True, slots=True)
 class Resolved:
     """The version that a ref means now; ``alias`` is the one that it went through, if any."""

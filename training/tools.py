@@ -18,4 +18,6 @@ def require_installed(tools: Iterable[Tool]) -> None:
     """Raise TrackingUnavailable, which says what to install, where one of the tools is missing."""
     missing = [tool for tool in tools if find_spec(tool) is None]
     if missing:
-        raise TrackingUnavailable(f"--track {missing[0]} needs a package of that name: pip install '.[tracking]'")
+        raise TrackingUnavailable(
+            f"--track {missing[0]} needs a package of that name: make tracking, or pip install --editable '.[tracking]'"
+        )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from models import store as store_module
 from models.aliases import move_alias
 from models.errors import (
     AliasNotFound,
@@ -17,7 +18,7 @@ from models.errors import (
     VersionNotFound,
 )
 from models.refs import parse_ref
-from models.store import Resolved, Store, default_root
+from models.store import Resolved, Store, default_root, is_replaceable
 from tests.support.bundles import publish_tiny
 
 
@@ -214,3 +215,10 @@ class TestRemove:
 
 def test_the_shipped_store_is_beside_the_code() -> None:
     assert default_root().parts[-2:] == ("models", "store")
+
+
+def test_a_store_in_an_installed_copy_is_replaceable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not is_replaceable(default_root())  # of a checkout
+    monkeypatch.setattr(store_module, "__file__", str(tmp_path / "site-packages" / "models" / "store.py"))
+    assert is_replaceable(tmp_path / "site-packages" / "models" / "store")
+    assert not is_replaceable(tmp_path / "mine")

@@ -180,7 +180,9 @@ def test_runs_are_listed_sorted_and_shown(finished: Run, tmp_path: Path) -> None
 
 def test_without_torch_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(options, "find_spec", lambda name: None if name == "torch" else object())
-    with pytest.raises(TrainingNotInstalled, match=r"training needs torch: pip install '\.\[training\]'"):
+    with pytest.raises(
+        TrainingNotInstalled, match=r"training needs torch: make training, or .*--editable '\.\[training\]'"
+    ):
         invoke("train", "cifar10")
 
 

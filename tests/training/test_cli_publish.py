@@ -6,14 +6,16 @@ import os
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from models import store
 from models.aliases import move_alias
 from models.audit import entries
 from models.errors import PromotionRefused
 from models.manifest import PRECISIONS
 from models.store import Store
 from tests.support.bundles import publish_tiny
-from tests.training.test_cli import invoke
+from tests.training.test_cli import app, invoke
 from training.run import Run
 
 
@@ -41,6 +43,15 @@ def test_an_alias_moves_to_other_labels_where_that_is_meant(finished: Run, tmp_p
         invoke(*words)
     assert invoke(*words, "--new-labels")[0] == 0
     assert Store(tmp_path).aliases("shapes") == {"production": 2}
+
+
+def test_a_store_that_the_next_installation_may_take_away_is_warned_of(
+    finished: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "__file__", str(tmp_path / "site-packages" / "models" / "store.py"))
+    words = ["publish", str(finished.folder), "--name", "shapes"]
+    assert "set WHATSIT_STORE" in CliRunner().invoke(app, words).stderr
+    assert CliRunner().invoke(app, [*words, "--store", str(tmp_path)]).stderr == ""
 
 
 def test_a_user_without_a_name_can_publish(finished: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -125,7 +125,7 @@ def test_a_tool_that_fails_is_let_go_and_the_others_are_told(run: Run, capsys: p
 
 def test_what_is_not_installed_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tools, "find_spec", lambda name: None)
-    with pytest.raises(TrackingUnavailable, match=r"--track tensorboard needs .*pip install '\.\[tracking\]'"):
+    with pytest.raises(TrackingUnavailable, match=r"--track tensorboard needs .*: make tracking, or .*--editable"):
         require_installed([Tool.TENSORBOARD])
     require_installed([])
 

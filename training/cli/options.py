@@ -33,7 +33,9 @@ def require_torch() -> None:
     """Raise TrainingNotInstalled, which says what to install, where torch or what goes with it is missing."""
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
-        raise TrainingNotInstalled(f"training needs {', '.join(missing)}: pip install '.[training]'")
+        raise TrainingNotInstalled(
+            f"training needs {', '.join(missing)}: make training, or pip install --editable '.[training]'"
+        )
 
 
 def print_json(content: object) -> None:

@@ -7,7 +7,7 @@ import typer
 
 from models.audit import who
 from models.manifest import PRECISIONS, Manifest
-from models.store import Store, default_root
+from models.store import Store, default_root, is_replaceable
 from training.cli.options import Json, PrecisionName, StorePath, print_json, require_torch
 
 _ReportImages = Annotated[
@@ -55,6 +55,12 @@ def publish(  # noqa: PLR0913, PLR0917 - one for each option
     place = Store(store or default_root())
     contents = Contents(golden, report_images, [name for name in PRECISIONS if name in (precisions or ())])
     manifest = publish(Run(run), place, name, contents, alias=alias, new_labels=new_labels, who=who())
+    if is_replaceable(place.root):
+        typer.echo(
+            f"warning: {place.root} belongs to the installation and may be lost with the next one: give --store DIR, "
+            "with every command, or set WHATSIT_STORE",
+            err=True,
+        )
     _show(manifest, alias, place.bundle(name, manifest.version), as_json=as_json)
 
 
