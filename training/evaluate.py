@@ -61,8 +61,8 @@ def _warning(images: Images, subject: Subject, *, of_test_split: bool) -> str:
             "that are there and can be read"
         )
     told = (
-        "these images are not known to be held out: they are not the test split of the training, and if it learnt from "
-        "any of them, the numbers flatter; trust them only for images that the training has never seen"
+        "these images are not known to be held out: they cannot be recognised as the test split of the training, and "
+        "if it learnt from any of them, the numbers flatter; trust them only for images that it has never seen"
     )
     if subject.test_images:
         return told

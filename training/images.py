@@ -102,12 +102,14 @@ def _decode(source: Source, rows: list[int], specs: Iterable[InputSpec], cache: 
 def _held_out(source: Source, subject: Subject, view: View, *, drawn: bool) -> Indices | None:
     """The samples that are certainly of the test split of a subject's training, None if these are other data.
 
-    A split that training drew is drawn again. It comes out otherwise where one image has come, gone or broken since:
-    then those that a run knows by their pixels are taken, if most of its test split is there.
+    A split that training drew is drawn again; the whole folder may be one that somebody split before. It comes out
+    otherwise where one image has come, gone or broken since: then those that a run knows by their pixels are taken, if
+    most of its test split is there.
     """
-    rows = _drawn_again(source, subject, view) if drawn else np.array(list(view.digests), np.int64)
-    if _fingerprint(source, rows, subject, view) == subject.test_sha256:
-        return rows
+    whole = np.array(list(view.digests), np.int64)
+    for rows in (_drawn_again(source, subject, view), whole) if drawn else (whole,):
+        if _fingerprint(source, rows, subject, view) == subject.test_sha256:
+            return rows
     known = [row for row, digest in view.digests.items() if digest in subject.test_images]
     return np.array(known, np.int64) if 2 * len(known) > len(subject.test_images) else None
 

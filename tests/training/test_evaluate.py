@@ -63,7 +63,7 @@ def test_other_data_is_measured_whole_and_said_to_be_other(
     assert (found.metrics.split, found.metrics.images, found.unreadable) == ("not known to be held out", 12, 1)
     assert [entry.support for entry in found.metrics.per_class] == [0, 6, 6]  # by name: across is not there
     assert found.warning is not None
-    assert "not the test split of the training" in found.warning
+    assert "cannot be recognised as the test split of the training" in found.warning
     assert capsys.readouterr().err.count("broken.png") == 1
 
 
@@ -175,6 +175,14 @@ def test_of_weights_from_nobody_knows_where_it_is_not_said_that_they_are_held_ou
         "whether the weights that the training began with, somebody.pth, learnt from images of its test split is not "
         "known"
     )
+
+
+@pytest.mark.parametrize("name", ["run", "shapes"])
+def test_the_test_folder_alone_is_known_again(finished: Run, store: Store, drawings: Path, name: str) -> None:
+    subject = open_subject(str(finished.folder) if name == "run" else name, store)
+    found = evaluate(subject, drawings / "test")
+    assert (found.same_test_split, found.held_out, found.warning) == (True, True, None)
+    assert found.metrics == finished.metrics()
 
 
 def test_a_test_folder_with_a_broken_image_is_still_the_test_split(
