@@ -6,7 +6,7 @@ from training.curves import crossover
 from training.run import EpochMetrics
 
 
-def history(train: Sequence[float], validation: Sequence[float]) -> list[EpochMetrics]:
+def history(train: Sequence[float], validation: Sequence[float], error: float = 0.01) -> list[EpochMetrics]:
     return [
         EpochMetrics(
             epoch=number,
@@ -15,7 +15,7 @@ def history(train: Sequence[float], validation: Sequence[float]) -> list[EpochMe
             train_accuracy=0.5,
             validation_loss=validation_loss,
             calibrated_loss=validation_loss,
-            loss_error=0.01,
+            loss_error=error,
             validation_accuracy=0.5,
             seconds=1,
         )
@@ -42,6 +42,12 @@ def test_it_is_not_later_where_training_rose_for_an_epoch() -> None:
     found = crossover(history((1.0, 0.6, 0.50, 0.51, 0.49, 0.45), (1.0, 0.6, 0.5, 0.8, 1.2, 2.0)))
     assert found is not None
     assert (found.epoch, found.rise) == (3, pytest.approx(3))
+
+
+def test_what_few_images_may_show_by_chance_is_none() -> None:
+    losses = (1.0, 0.7, 0.5, 0.6, 0.7, 0.6)
+    assert crossover(history(FALLING, losses, error=0.06)) is None
+    assert crossover(history(FALLING, losses, error=0.04)) is not None
 
 
 @pytest.mark.parametrize(
