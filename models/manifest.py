@@ -113,7 +113,7 @@ class Decision(Strict):
 
 
 class Conformal(Strict):
-    """Sets of likely labels: those scored at least ``threshold``, and the best guess.
+    """The candidates of an answer: the labels scored at least ``threshold``, and the best guess.
 
     ``coverage`` is how often a set was asked to hold the right label, ``test_coverage`` how often it did on the test
     split, ``mean_size`` how many labels a set has there (Vovk et al. 2005; Sadinle et al. 2019, arXiv:1609.00451).

@@ -28,8 +28,8 @@ _HALVINGS = 60
 class Calibration(Strict):
     """``calibration.json``; the errors are expected calibration errors on validation, before and after.
 
-    ``set_threshold`` is the score from which on a label belongs to the set of likely ones, and ``conformal`` what
-    these sets are on the test split, once that was looked at; both are None where there are too few validation images.
+    ``set_threshold`` is the score from which on a label is a candidate, and ``conformal`` what the candidates
+    are on the test split, once that was looked at; both are None where there are too few validation images.
     """
 
     temperature: float

@@ -1,4 +1,4 @@
-"""Sets of likely labels that hold the right one as often as was asked: split conformal prediction."""
+"""The candidates of an answer, which hold the right label as often as was asked: split conformal prediction."""
 
 import math
 
@@ -10,7 +10,7 @@ from training.scores import Targets
 
 
 def set_threshold(probabilities: Probabilities, targets: Targets, coverage: float) -> float | None:
-    """The score from which on a label belongs to the set, found on validation ``[N, classes]``.
+    """The score from which on a label is a candidate, found on validation ``[N, classes]``.
 
     Of N + 1 images of one kind, the score of the truth of the last is as likely to be the lowest as that of any other,
     or the second lowest, and so on: so it is at least the k-th highest of the N with a chance of k / (N + 1), and

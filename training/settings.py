@@ -198,7 +198,7 @@ class DecisionSettings(Strict):
     review.
     """
     coverage: Part = 0.95
-    """How often the set of likely labels is to hold the right one."""
+    """How often the candidates of an answer are to hold the right label."""
 
 
 class ExportSettings(Strict):

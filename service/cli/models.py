@@ -11,7 +11,7 @@ from models.aliases import rollback
 from models.audit import who
 from models.documents import REPORT
 from models.errors import InvalidManifest, WhatsitError
-from models.manifest import Graph, Manifest, Precision, Provenance
+from models.manifest import ACCEPTS_NOTHING, Graph, Manifest, Precision, Provenance
 from models.opening import prove_version
 from models.promotion import promote
 from models.refs import Ref, parse_ref
@@ -186,14 +186,19 @@ def _commits(provenance: Provenance) -> list[str] | None:
 
 
 def _answers(manifest: Manifest) -> dict[str, object]:
-    """What the version accepts, and its conformal sets."""
+    """What the version accepts, and what the candidates of its answers are."""
     decision, conformal = manifest.decision, manifest.conformal
     thresholds = zip(manifest.labels, decision.thresholds, strict=False)  # there may be none
-    own = [f"{label} {threshold:g}" for label, threshold in thresholds]
+    own = [f"{label} {_threshold(threshold)}" for label, threshold in thresholds]
     sets = (
         conformal and f"{conformal.mean_size:.2f} labels on average, {conformal.test_coverage:.2%} hold the right one"
     )
-    return {"threshold": own or decision.threshold, "conformal sets": sets}
+    none = _threshold(decision.threshold) + (": every answer is review" if not own and not decision.coverage else "")
+    return {"threshold": own or none, "candidates": sets}
+
+
+def _threshold(threshold: float) -> str:
+    return "none" if threshold >= ACCEPTS_NOTHING else f"{threshold:.3f}"
 
 
 def _cell(value: object) -> str:

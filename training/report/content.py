@@ -29,7 +29,7 @@ class Content:
     """The facts of one report; ``illustrated`` is whether images of the data and names of its files may be shown.
 
     The reliability ``before`` and ``after`` calibration is that of the test split, as all numbers are. ``sets`` are
-    those of likely labels, by their size; there are none where no coverage was asked for or proved. All is of the
+    the candidates of answers, by how many there are; none where no coverage was asked for or proved. All is of the
     first of ``graphs``, the most exact one that is reported on; ``exact`` are the metrics of the one of float32, from
     which the others were made, ``refused`` says why some are not to be published. ``sheet`` shows some training images
     of each class, as a data URI; it and ``check`` are None where the run has none. ``recipe`` says of nothing where it

@@ -74,7 +74,7 @@ def accepted_by_label(answers: Answers, decision: Decision) -> tuple[Rate, ...]:
 
 
 def set_sizes(answers: Answers, conformal: Conformal) -> tuple[tuple[str, Rate], ...]:
-    """Of the sets of likely labels with so many labels: how many there are, and how many hold the truth."""
+    """Of the answers with so many candidates: how many there are, and how many hold the truth."""
     inside = answers.probabilities >= np.float32(conformal.threshold)
     inside[np.arange(len(inside)), answers.probabilities.argmax(axis=1)] = True
     holds, sizes = inside[np.arange(len(inside)), answers.targets], inside.sum(axis=1)

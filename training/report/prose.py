@@ -95,7 +95,7 @@ def deciding(content: Content) -> str:
 
 
 def covering(content: Content) -> str:
-    """What the sets of likely labels promised, and what they keep on the test split."""
+    """What the candidates promised, and what they keep on the test split."""
     conformal = content.calibration.conformal
     if conformal is None:
         return ""
@@ -104,10 +104,10 @@ def covering(content: Content) -> str:
     kept = "kept" if conformal.test_coverage >= conformal.coverage else "within chance of it"
     kept = "missed" if high < conformal.coverage else kept
     return (
-        f"The set of likely labels, those scored at least {conformal.threshold:.4f} and the best guess, is to hold the "
-        f"true one in {conformal.coverage:.1%} of the cases. On the test split it does so in "
-        f"{conformal.test_coverage:.1%} ({low:.1%} to {high:.1%} at 95% confidence): what was asked for is {kept}. A "
-        f"set has {conformal.mean_size:.2f} labels on average."
+        f"The candidates of an answer, the labels scored at least {conformal.threshold:.4f} and the best guess, are to "
+        f"hold the true one in {conformal.coverage:.1%} of the cases. On the test split they do so in "
+        f"{conformal.test_coverage:.1%} ({low:.1%} to {high:.1%} at 95% confidence): what was asked for is {kept}. "
+        f"There are {conformal.mean_size:.2f} on average."
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from models.audit import entries
 from models.layout import model_dir
-from models.manifest import Conformal, Decision, Start
+from models.manifest import ACCEPTS_NOTHING, Conformal, Decision, Start
 from models.store import Store
 from tests.service.cli.conftest import Result, Whatsit, assert_failed
 from tests.support.bundles import provenance, publish_tiny
@@ -70,13 +70,16 @@ def test_show(models: Whatsit, store: Store) -> None:
 
 def test_show_says_what_is_accepted_and_how_large_the_sets_are(models: Whatsit, store: Store) -> None:
     facts = dict(rows(models("show", "tiny")))
-    assert (facts["threshold"], facts["conformal sets"]) == ("0.6000", "-")
-    own = Decision(threshold=0.6, accuracy=1, coverage=1, thresholds=(0.6, 0.123, 0))
+    assert (facts["threshold"], facts["candidates"]) == ("0.600", "-")
+    own = Decision(threshold=0.6, accuracy=1, coverage=1, thresholds=(0.6, 0.123, ACCEPTS_NOTHING))
     sets = Conformal(coverage=0.95, threshold=0.2, test_coverage=0.9512, mean_size=1.236)
     publish_tiny(store.root, decision=own, conformal=sets)
     facts = dict(rows(models("show", "tiny@3")))
-    assert facts["threshold"] == "red 0.6, green 0.123, blue 0"
-    assert facts["conformal sets"] == "1.24 labels on average, 95.12% hold the right one"
+    assert facts["threshold"] == "red 0.600, green 0.123, blue none"
+    assert facts["candidates"] == "1.24 labels on average, 95.12% hold the right one"
+    nothing = Decision(threshold=ACCEPTS_NOTHING, accuracy=0, coverage=0)
+    publish_tiny(store.root, decision=nothing)
+    assert dict(rows(models("show", "tiny@4")))["threshold"] == "none: every answer is review"
 
 
 def test_show_names_every_commit_that_had_a_part_in_it(models: Whatsit, store: Store) -> None:

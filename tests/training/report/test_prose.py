@@ -54,9 +54,9 @@ def test_what_sets_keep(content: Content, held: int, coverage: float, said: str)
     sets = (("1", Rate(60, held - 30, 0.6)), ("2", Rate(40, 30, 0.4)))
     told = covering(replace(content, calibration=calibration, metrics=metrics, sets=sets))
     assert "scored at least 0.0123" in told
-    assert f"does so in {held}.0%" in told
+    assert f"do so in {held}.0%" in told
     assert said in told
-    assert told.endswith("1.24 labels on average.")
+    assert told.endswith("There are 1.24 on average.")
 
 
 def turned(content: Content, rows: list[EpochMetrics]) -> str:
