@@ -15,6 +15,7 @@ from models.errors import PromotionRefused
 from models.manifest import PRECISIONS
 from models.store import Store
 from tests.support.bundles import publish_tiny
+from tests.training.support import write_classes
 from tests.training.test_cli import app, invoke
 from training.run import Run
 
@@ -43,6 +44,19 @@ def test_an_alias_moves_to_other_labels_where_that_is_meant(finished: Run, tmp_p
         invoke(*words)
     assert invoke(*words, "--new-labels")[0] == 0
     assert Store(tmp_path).aliases("shapes") == {"production": 2}
+
+
+def test_images_of_the_data_that_go_along_are_told(finished: Run, tmp_path: Path) -> None:
+    words = ("publish", finished.folder, "--name", "shapes", "--store", tmp_path / "store")
+    out = invoke(*words)[1]
+    assert (
+        f"of the test split 3 images are part of it, as golden images, which prove it ({tmp_path}/store/shapes" in out
+    )
+    assert json.loads(invoke(*words, "--json")[1])["golden_from"] == "the test split"
+    others = write_classes(tmp_path / "others", 1, classes=["disc"]) / "disc"
+    assert "test split" not in invoke(*words, "--golden", others)[1]
+    facts = json.loads(invoke(*words, "--golden", others, "--json")[1])
+    assert (facts["golden_images"], facts["golden_from"]) == (1, str(others))
 
 
 def test_a_store_that_the_next_installation_may_take_away_is_warned_of(

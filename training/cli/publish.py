@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from models.audit import who
+from models.golden import read
+from models.layout import GOLDEN_DIR
 from models.manifest import PRECISIONS, Manifest
 from models.store import Store, default_root, is_replaceable
 from training.cli.options import Json, PrecisionName, StorePath, print_json, require_torch
@@ -35,8 +37,9 @@ def publish(  # noqa: PLR0913, PLR0917 - one for each option
 ) -> None:
     """Publish a finished run as the next version of a model.
 
-    The folder of --golden may say in SOURCES.toml where its images are from: a table [images] with a line
-    "cat.png" = "origin, licence" for each.
+    One image of each class, of the test split, becomes part of the version: whoever gets it gets them too, and proves by
+    them that it answers as it did here. --golden takes images that may be given away instead; its folder may say in
+    SOURCES.toml where they are from: a table [images] with a line "cat.png" = "origin, licence" for each.
 
     The report shows its worst mistakes as images where the recipe states a licence in data.licence, or where
     --report-images says that you may publish them.
@@ -61,15 +64,19 @@ def publish(  # noqa: PLR0913, PLR0917 - one for each option
             "with every command, or set WHATSIT_STORE",
             err=True,
         )
-    _show(manifest, alias, place.bundle(name, manifest.version), as_json=as_json)
+    _show(manifest, alias, place.bundle(name, manifest.version), golden, as_json=as_json)
 
 
-def _show(manifest: Manifest, alias: str | None, folder: Path, *, as_json: bool) -> None:
-    name, accuracy = manifest.name, manifest.metrics.accuracy
+def _show(manifest: Manifest, alias: str | None, folder: Path, golden: Path | None, *, as_json: bool) -> None:
+    name, accuracy, images = manifest.name, manifest.metrics.accuracy, len(read(folder).images)
     if as_json:
         facts = {"name": name, "version": manifest.version, "alias": alias, "accuracy": accuracy}
-        print_json(facts | {"precisions": list(manifest.graphs), "folder": str(folder)})
+        origin = {"golden_images": images, "golden_from": "the test split" if golden is None else str(golden)}
+        print_json(facts | {"precisions": list(manifest.graphs), "folder": str(folder)} | origin)
         return
     also = f", now {name}@{alias}" if alias else ""
     graphs = ", ".join(manifest.graphs)
     typer.echo(f"published {name}@{manifest.version}{also}: {graphs}, {accuracy:.2%}; {folder}")
+    if golden is None:
+        where = f"golden images, which prove it ({folder / GOLDEN_DIR})"
+        typer.echo(f"of the test split {images} images are part of it, as {where}; --golden DIR takes others")
