@@ -37,8 +37,8 @@ def publish(  # noqa: PLR0913, PLR0917 - one for each option
 ) -> None:
     """Publish a finished run as the next version of a model.
 
-    One image of each class, of the test split, becomes part of the version: whoever gets it gets them too, and proves by
-    them that it answers as it did here. --golden takes images that may be given away instead; its folder may say in
+    One image of each class, of the test split, becomes part of the version: whoever gets it gets them too, and proves
+    by them that it answers as it did here. --golden takes images that may be given away instead; its folder may say in
     SOURCES.toml where they are from: a table [images] with a line "cat.png" = "origin, licence" for each.
 
     The report shows its worst mistakes as images where the recipe states a licence in data.licence, or where
