@@ -26,11 +26,11 @@ class Ref:
         return self.name if suffix is None else f"{self.name}@{suffix}"
 
 
-def check_name(text: str, what: str = "model name") -> str:
+def check_name(text: str, what: str = "a model name") -> str:
     """Return ``text`` when it may name a model; raise InvalidRef otherwise."""
     if not is_name(text):
         raise InvalidRef(
-            f"{text!r} is not a {what}: use 1 to 64 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit"
+            f"{text!r} is not {what}: use 1 to 64 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit"
         )
     return text
 
@@ -49,7 +49,7 @@ def check_alias(text: str) -> str:
     """Return ``text`` when it may name an alias; one of digits alone would read as a version."""
     if text.isdigit():
         raise InvalidRef(f"{text!r} is not an alias: digits alone name a version")
-    return check_name(text, what="alias")
+    return check_name(text, what="an alias")
 
 
 def parse_version(text: str) -> int:

@@ -65,9 +65,14 @@ def _print_tables(measured: list[Trial], alone: dict[int, float], plan: Plan) ->
         table.add_row(str(trial.lanes), str(trial.threads), str(trial.size), f"{trial.rate:,.0f}", f"{ms:.2f}")
     Console().print(table)
     for threads, rate_alone in alone.items():
-        typer.echo(f"an image alone takes {1000 / rate_alone:.2f} ms with {threads} threads")
-    runs = f"{plan.lanes} runs at a time" if plan.lanes else "short runs, in the thread that answers requests,"
+        typer.echo(f"an image alone takes {1000 / rate_alone:.2f} ms with {_counted(threads, 'thread')}")
+    short = "short runs, in the thread that answers requests,"
+    runs = f"{_counted(plan.lanes, 'run')} at a time" if plan.lanes else short
     typer.echo(
-        f"best: {runs} of {plan.threads} threads each and at most {plan.max_batch} images, an image alone with "
-        f"{plan.threads_alone} threads; kept in {tuned_file()}"
+        f"best: {runs} of {_counted(plan.threads, 'thread')} each and at most {_counted(plan.max_batch, 'image')}, an "
+        f"image alone with {_counted(plan.threads_alone, 'thread')}; kept in {tuned_file()}"
     )
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

@@ -110,3 +110,5 @@ def test_half_a_ref_is_none(text: str) -> None:
 def test_the_message_shows_odd_characters_and_the_way_out() -> None:
     with pytest.raises(InvalidRef, match=r"'a\\n\\x1b' is not a model name: use 1 to 64 of a-z"):
         check_name("a\n\x1b")
+    with pytest.raises(InvalidRef, match="'Prod' is not an alias: use"):
+        parse_ref("cifar10@Prod")

@@ -1,6 +1,7 @@
 """``whatsit tune``: what was measured is shown and kept."""
 
 import json
+import re
 
 from models.store import Store
 from service.inference.plan import Plan, read_plans, tuned_file
@@ -19,6 +20,8 @@ def test_a_table_for_people(whatsit: Whatsit, store: Store) -> None:
     assert (result.code, result.err) == (0, "")
     assert "images at once" in result.out
     assert f"kept in {tuned_file()}" in result.out
+    assert "with 1 thread\n" in result.out
+    assert not re.search(r"\b1 (thread|run|image)s\b", result.out)
 
 
 def test_a_model_that_is_not_there(whatsit: Whatsit, store: Store) -> None:

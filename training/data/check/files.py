@@ -11,6 +11,7 @@ from training.data.check.material import Material, images, some
 from training.data.dataset import Original
 from training.data.splits import Indices
 
+_VISIBLE = 1.05  # times as large: of less nobody sees anything
 _THIN = 3  # the long side by the short one
 _GREY_MODES = {"1", "L", "LA", "I", "I;16", "I;16B", "F"}
 # A class is given away by what this share of its images has, and at most the rest of those of other classes.
@@ -45,7 +46,7 @@ def _span(values: list[int]) -> Span:
 def _enlarged(material: Material) -> Iterator[Finding]:
     spec = material.recipe.input
     factors = np.array([enlargement(original, spec) for original in material.originals])
-    small = np.flatnonzero(factors > 1)
+    small = np.flatnonzero(factors >= _VISIBLE)
     if not len(small):
         return
     total, factor = len(factors), float(np.median(factors))

@@ -30,12 +30,13 @@ def test_enlargement_is_of_the_axis_that_suffers(
 
 def test_small_images_are_named_and_a_smaller_input_proposed_where_they_are_many(tmp_path: Path) -> None:
     root = write_splits(tmp_path / "data")
+    (root / "train" / "a" / "almost.png").write_bytes(encode(photo(size=(47, 48)), "PNG"))
     (root / "train" / "a" / "tiny.png").write_bytes(encode(photo(size=(24, 30)), "PNG"))
     (finding,) = findings(root, "enlarged")
     assert (finding.images, finding.examples) == (1, ("train/a/tiny.png: 24 x 30",))
     assert "up to 2.0 times: see whether larger" in finding.text
     (finding,) = findings(root, "enlarged", "input.height=96", "input.width=96")
-    assert finding.images == 121
+    assert finding.images == 122
     assert "--set input.width=48 --set input.height=48" in finding.text
 
 
