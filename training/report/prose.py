@@ -1,6 +1,7 @@
 """The sentences and lists of facts of the report that depend on what was measured."""
 
 from models.manifest import ACCEPTS_NOTHING
+from training.curves import rises
 from training.data.check.facts import DataCheck, Span
 from training.intervals import wilson
 from training.report.content import Content
@@ -58,6 +59,11 @@ def turning(content: Content) -> str:
         )
     elif rise < _PLATEAU:
         told = f"Validation did not turn: its loss was least in epoch {least.epoch} and stayed about there."
+    elif not rises(least, history[-1]):
+        told = (
+            f"The validation loss was least in epoch {least.epoch} and {rise:.0%} higher at the end, which may be "
+            f"chance on {len(content.record.keys['validation']):,} images."
+        )
     else:
         told = (
             f"The validation loss was least in epoch {least.epoch} and {rise:.0%} higher at the end, after too few "

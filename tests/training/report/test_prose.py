@@ -74,6 +74,15 @@ def test_where_validation_turned(content: Content) -> None:
     assert "least in epoch 1 and stayed about there" in turned(content, history((1, 1), (0.5, 1.005)))
 
 
+def test_a_rise_on_few_images_may_be_chance(content: Content) -> None:
+    rows = history((1, 1), (0.5, 0.5), (0.25, 0.6), (0.1, 0.55))
+    rows = [row.model_copy(update={"loss_error": 0.03}) for row in rows]
+    images = len(content.record.keys["validation"])
+    assert f"least in epoch 2 and 10% higher at the end, which may be chance on {images} images." in turned(
+        content, rows
+    )
+
+
 def test_the_epoch_that_is_measured_is_that_of_the_least_calibrated_loss(content: Content) -> None:
     rows = history((1, 1), (0.5, 0.5), (0.25, 0.6), (0.1, 0.75))
     rows = [row.model_copy(update={"calibrated_loss": 1 / row.epoch}) for row in rows]
