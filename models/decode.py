@@ -11,6 +11,7 @@ The fixed conversions, the same in training and in serving:
 import io
 import warnings
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageFile
@@ -72,8 +73,7 @@ def sniff(data: bytes) -> str:
     raise UnsupportedFormat("the content is not a JPEG, PNG, WebP, GIF or BMP image; convert it to one of these")
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(NamedTuple):
     """An upright image in mode RGB or L.
 
     ``extent`` is the part of it that was in the file, (left, top, right, bottom): 1/8 of 9 columns is 1.125 columns,

@@ -1,6 +1,7 @@
 """From a row of probabilities to an answer for people."""
 
 from dataclasses import dataclass
+from functools import cache
 from itertools import takewhile
 from typing import Literal
 
@@ -69,6 +70,7 @@ def _candidates(scores: list[float], order: list[int], manifest: Manifest) -> tu
     return tuple(manifest.labels[index] for index in (order[0], *others))
 
 
+@cache
 def _float32(threshold: float) -> float:
     """As scores are: float32, whose nearest value may be on the other side of what is written in decimals."""
     return float(np.float32(threshold))

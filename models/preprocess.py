@@ -25,12 +25,18 @@ def preprocess(image: OpenImage, spec: InputSpec) -> Pixels:
     """
     enough = None if spec.filter == "nearest" else _enough(image.upright_size, spec)
     decoded = image.decode(spec.colour, at_least=enough)
+    if decoded.extent == (0.0, 0.0, float(spec.width), float(spec.height)) and spec.crop_fraction == 1:
+        return _pixels(decoded.image, spec)  # nothing is left to be done
     if spec.resize == "pad":
         resized = _pad(decoded, spec)
     else:
         box = _crop_box(decoded.extent, spec) if spec.resize == "crop" else decoded.extent
         resized = _resize(decoded.image, box, (spec.width, spec.height), spec)
-    return np.asarray(resized).reshape(spec.shape)
+    return _pixels(resized, spec)
+
+
+def _pixels(image: Image.Image, spec: InputSpec) -> Pixels:
+    return np.asarray(image).reshape(spec.shape)
 
 
 def load_pixels(data: bytes, spec: InputSpec, limits: Limits | None = None) -> Pixels:

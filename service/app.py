@@ -56,13 +56,13 @@ async def _docs() -> Response:
 
 
 async def _on_failure(request: Request, error: Exception) -> Response:
-    return failure(request, error)
+    return failure(request.scope["state"], error)
 
 
 async def _on_invalid_parameters(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for no other
     told = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-    return noted_problem(request, problem_of(MalformedRequest(told)))
+    return noted_problem(request.scope["state"], problem_of(MalformedRequest(told)))
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
@@ -71,4 +71,4 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     titles = {404: "No such path", 405: "Method not allowed"}
     title = titles.get(error.status_code, error.detail)
     problem = Problem(error.status_code, "http", title, f"{request.method} is not answered here; see /docs")
-    return noted_problem(request, problem, dict(error.headers or {}))
+    return noted_problem(request.scope["state"], problem, dict(error.headers or {}))

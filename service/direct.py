@@ -1,4 +1,4 @@
-"""The plain way to ``predict``: from the protocol straight to the handler, past middleware, routing and validation.
+"""The plain way to ``predict``: from the protocol straight to the handler, past ASGI, middleware and FastAPI.
 
 They take longer than a small graph runs. Only a request that came whole and needs none of that goes this way; whatever
 is out of the ordinary goes through ASGI to the route of FastAPI, which has the same handler. benchmarks/RESULTS.md has
@@ -9,15 +9,16 @@ import asyncio
 import logging
 import re
 import time
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from starlette.requests import Request
+from pydantic_core import to_json
 from starlette.responses import Response
-from starlette.types import Message, Receive, Scope
+from starlette.types import Scope
 
 from models.errors import WhatsitError
-from models.refs import parse_ref
+from models.refs import Ref, parse_ref
 from service.api.predict import DEFAULT_PATH, PATH, predict_image
+from service.asked import asked_at_once
 from service.deps import TOP_K, Services, answerable
 from service.errors import INTERNAL, Draining
 from service.middleware.body_limit import most_bytes
@@ -30,9 +31,16 @@ log = logging.getLogger("whatsit.request")
 _REF = re.compile(PATH.replace("{ref}", "([^/]+)"))
 
 
-@dataclass(frozen=True, slots=True)
-class _Route:
+class _Route(NamedTuple):
     path: str
+
+
+class Reply(NamedTuple):
+    """An answer as it is sent; each of ``headers`` ends its line."""
+
+    status: int
+    headers: bytes
+    body: bytes
 
 
 class Direct:
@@ -52,40 +60,53 @@ class Direct:
             and not self._services.in_flight.draining
         )
 
-    async def answer(self, scope: Scope, body: bytes) -> Response:
+    async def answer(self, scope: Scope, body: bytes) -> Reply:
         """The answer, or that to whatever went wrong; raises only CancelledError."""
         started = time.monotonic()
         request_id = begin(scope)
-        scope["state"].setdefault(ON_LEAVING, None)  # a client that leaves is noticed by the protocol
-        request = Request(scope, _whole(body))
-        in_flight = self._services.in_flight
+        state, in_flight = scope["state"], self._services.in_flight
         in_flight.requests += 1
         try:
-            response = await self._predict(scope, request)
+            reply = _reply(await self._predict(scope, body), request_id)
         except WhatsitError as error:
-            response = failure(request, error)
+            reply = _of(failure(state, error), request_id)
         except asyncio.CancelledError:  # the server's last word to what is still in flight
             if not in_flight.draining:
                 raise
-            response = failure(request, Draining("the service is shutting down; ask another replica"))
+            told = Draining("the service is shutting down; ask another replica, or again in a moment")
+            reply = _of(failure(state, told), request_id)
         except Exception:
             log.exception("unexpected error", extra={"id": request_id})
-            response = noted_problem(request, INTERNAL)
+            reply = _of(noted_problem(state, INTERNAL), request_id)
         finally:
             in_flight.requests -= 1
-        response.raw_headers.append((b"x-request-id", request_id.encode()))
-        finish(self._services.metrics, scope, response.status_code, time.monotonic() - started)
-        return response
+        finish(self._services.metrics, scope, reply.status, time.monotonic() - started)
+        return reply
 
-    async def _predict(self, scope: Scope, request: Request) -> Response:
+    async def _predict(self, scope: Scope, body: bytes) -> dict[str, object]:
+        scope["state"].setdefault(ON_LEAVING, None)  # a client that leaves is noticed by the protocol
+        ref = answerable(self._services, self._ref(scope))
+        content_type = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
+        asked = asked_at_once(content_type.decode("latin-1"), body, scope["state"])
+        return await predict_image(asked, self._services, ref, TOP_K)
+
+    def _ref(self, scope: Scope) -> Ref:
+        if scope["path"] == DEFAULT_PATH:
+            scope["route"] = _Route(DEFAULT_PATH)
+            return self._services.fleet.default
         found = _REF.fullmatch(scope["path"])
-        scope["route"] = _Route(PATH if found else DEFAULT_PATH)
-        ref = answerable(self._services, parse_ref(found[1]) if found else self._services.fleet.default)
-        return await predict_image(request, self._services, ref, TOP_K)
+        assert found is not None  # noqa: S101 - takes() has seen to that
+        scope["route"] = _Route(PATH)
+        return parse_ref(found[1])
 
 
-def _whole(body: bytes) -> Receive:
-    async def receive() -> Message:
-        return {"type": "http.request", "body": body, "more_body": False}
+def _reply(members: dict[str, object], request_id: str) -> Reply:
+    body = to_json(members)
+    headers = f"content-length: {len(body)}\r\ncontent-type: application/json\r\nx-request-id: {request_id}\r\n"
+    return Reply(200, headers.encode(), body)
 
-    return receive
+
+def _of(response: Response, request_id: str) -> Reply:
+    headers = [*response.raw_headers, (b"x-request-id", request_id.encode())]
+    lines = b"".join(b"%b: %b\r\n" % header for header in headers)
+    return Reply(response.status_code, lines, bytes(response.body))

@@ -10,12 +10,11 @@ import socket
 import uuid
 from typing import Any, cast
 
-from starlette.responses import Response
 from starlette.types import Scope
 from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from service.direct import Direct
+from service.direct import Direct, Reply
 from service.errors import Problem
 from service.observability.metrics import Metrics
 from service.responses import PROBLEM_TYPE
@@ -47,6 +46,9 @@ class LimitedProtocol(HttpToolsProtocol):
         self._timeout = settings.header_timeout_s
         self._linger = settings.body_timeout_s
         self._timer: asyncio.TimerHandle | None = None
+        self._keeper: asyncio.TimerHandle | None = None
+        self._idle_since: float | None = None
+        self._in_headers = False
         self._problem = _BROKEN
         self._in_body = False
         self._refused = False
@@ -65,6 +67,8 @@ class LimitedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting, and say so to whoever works for the client that is gone."""
         self._stop_timer()
+        if self._keeper is not None:
+            self._keeper.cancel()
         super().connection_lost(exc)
         if self._inside() and (leave := self.cycle.scope["state"].get(ON_LEAVING)):
             leave()
@@ -75,23 +79,26 @@ class LimitedProtocol(HttpToolsProtocol):
         if self._refused:
             return  # what follows is not listened to
         self._seen += len(data)
+        self._idle_since = None
         super().data_received(data)
         if self._seen > self._max_bytes:
             self._refuse(_TOO_LARGE)
-        elif self._timer is None and not self._inside() and not self._in_body:
-            self._await_headers()  # empty lines before a request: the parser has not seen it begin
+        elif self._timer is None and (self._in_headers or not (self._inside() or self._in_body)):
+            self._await_headers()  # they are not whole, or only the empty lines before them are there
 
     @override
     def on_message_begin(self) -> None:
-        """Start waiting for the headers of the next request of a kept connection."""
+        """The headers of a request begin; most often they come whole, and need no timer."""
         super().on_message_begin()
         self.scope["state"][ON_LEAVING] = None
-        self._await_headers()
+        self._in_headers = True
+        self._problem = _BROKEN
 
     @override
     def on_headers_complete(self) -> None:
         """Hand the request over, unless its headers came whole but too large."""
         self._stop_timer()
+        self._in_headers = False
         if len(self.pipeline) >= _MAX_AHEAD:
             raise ValueError("too many requests ahead of their answers")  # those before it are answered
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
@@ -116,10 +123,36 @@ class LimitedProtocol(HttpToolsProtocol):
 
     @override
     def on_response_complete(self) -> None:
-        """Let what is left of an unwanted body come, but not for ever."""
-        super().on_response_complete()
-        if self._in_body and not self.transport.is_closing():
+        """Let what is left of an unwanted body come, but not for ever; then keep the connection for a while."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        else:
+            self._keep()
+        if self._in_body:
             self._timer = self.loop.call_later(self._linger, self.transport.close)
+
+    def _keep(self) -> None:
+        """Close the connection when it has been idle for as long as one is kept.
+
+        uvicorn has a timer for each request, which costs as much as its parsing; here one looks after many.
+        """
+        self._idle_since = self.loop.time()
+        if self._keeper is None:
+            self._keeper = self.loop.call_later(self.timeout_keep_alive, self._look_whether_idle)
+
+    def _look_whether_idle(self) -> None:
+        since, self._keeper = self._idle_since, None
+        if since is None:
+            return  # a request is under way; its end begins to wait anew
+        left = since + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._keeper = self.loop.call_later(left, self._look_whether_idle)
+        elif not self.transport.is_closing():
+            self.transport.close()
 
     @override
     def send_400_response(self, msg: str) -> None:
@@ -137,21 +170,17 @@ class LimitedProtocol(HttpToolsProtocol):
         if cycle.more_body or not self._direct.takes(cast(Scope, cycle.scope), cycle.body):
             await cycle.run_asgi(app)
             return
-        response = await self._direct.answer(cast(Scope, cycle.scope), bytes(cycle.body))
+        reply = await self._direct.answer(cast(Scope, cycle.scope), bytes(cycle.body))
         if self.flow.write_paused and not cycle.disconnected:
             await self.flow.drain()
         if not cycle.disconnected:
-            self._write(cycle, response)
+            self._write(cycle, reply)
 
-    def _write(self, cycle: RequestResponseCycle, response: Response) -> None:
+    def _write(self, cycle: RequestResponseCycle, reply: Reply) -> None:
         """Write a whole answer at once."""
         cycle.response_started = cycle.response_complete = True
-        lines = [STATUS_LINE[response.status_code]]
-        for name, value in response.raw_headers:
-            lines += (name, b": ", value, b"\r\n")
-        lines.append(b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n")
-        lines.append(bytes(response.body))
-        self.transport.write(b"".join(lines))
+        end = b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n"
+        self.transport.write(b"".join((STATUS_LINE[reply.status], reply.headers, end, reply.body)))
         if not cycle.keep_alive:
             self.transport.close()
         cycle.on_response()

@@ -1,9 +1,10 @@
 """Answers in JSON, and problems in the one shape that every error has."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
+from typing import Any
 
 from pydantic_core import to_json
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Scope, Send
 
@@ -17,31 +18,25 @@ def json_response(members: Mapping[str, object]) -> Response:
     return Response(to_json(members), media_type="application/json")
 
 
-def failure(request: Request, error: Exception) -> Response:
-    """The answer to a request that ``error`` ended, noted for its log line."""
+def failure(state: MutableMapping[str, Any], error: Exception) -> Response:
+    """The answer to a request that ``error`` ended, noted for its log line; ``state`` is that of its scope."""
     if isinstance(error, ClientDisconnect):
         error = ClientLeft(f"the client left while it sent the body {error}".rstrip())
-    return noted_problem(request, problem_of(error))
+    return noted_problem(state, problem_of(error))
 
 
-def noted_problem(request: Request, problem: Problem, headers: dict[str, str] | None = None) -> Response:
+def noted_problem(state: MutableMapping[str, Any], problem: Problem, headers: dict[str, str] | None = None) -> Response:
     """The answer to a request that failed, noted for its log line."""
-    request.state.noted["problem"] = problem.type
-    return problem_response(problem, request.state.request_id, headers)
-
-
-def problem_response(problem: Problem, request_id: str, headers: dict[str, str] | None = None) -> Response:
-    """The answer to a request that failed."""
+    state["noted"]["problem"] = problem.type
     headers = dict(headers or {})
     if problem.retry_after is not None:
         headers["retry-after"] = str(problem.retry_after)
-    return Response(problem.body(request_id), problem.status, headers, PROBLEM_TYPE)
+    return Response(problem.body(state["request_id"]), problem.status, headers, PROBLEM_TYPE)
 
 
 async def send_problem(problem: Problem, scope: Scope, send: Send) -> None:
     """Answer from within a middleware, as the last answer of the connection."""
-    scope["state"]["noted"]["problem"] = problem.type
-    response = problem_response(problem, scope["state"]["request_id"], {"connection": "close"})
+    response = noted_problem(scope["state"], problem, {"connection": "close"})
     await response(scope, _no_body, send)
 
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, TypeVar
 
-from starlette.requests import Request
+from starlette.types import Receive
 
+from service.asked import Asked
 from service.errors import ClientLeft, DeadlinePassed, RequestError
 
 Result = TypeVar("Result")
@@ -19,7 +20,7 @@ _LATE = "no answer within the time that a request may take; send fewer or smalle
 _GONE = "the client closed the connection before it was answered"
 
 
-async def wanted(request: Request, work: Coroutine[Any, Any, Result], deadline: float) -> Result:
+async def wanted(asked: Asked, work: Coroutine[Any, Any, Result], deadline: float) -> Result:
     """Return what ``work`` returns, cancelling it when the client leaves or ``deadline`` passes.
 
     The body must have been read. A client that leaves does not cancel a FastAPI endpoint by itself. Raises ClientLeft
@@ -28,13 +29,13 @@ async def wanted(request: Request, work: Coroutine[Any, Any, Result], deadline: 
     task, why = asyncio.current_task(), None
     assert task is not None  # noqa: S101 - a coroutine runs in one
 
-    def stop(reason: RequestError) -> None:
+    def stop(reason: type[RequestError] = ClientLeft, told: str = _GONE) -> None:
         nonlocal why
-        why = why or reason
+        why = why or reason(told)
         task.cancel()
 
-    timer = asyncio.get_running_loop().call_later(deadline - time.monotonic(), stop, DeadlinePassed(_LATE))
-    forget = _tell(request, partial(stop, ClientLeft(_GONE)))
+    timer = asyncio.get_running_loop().call_later(deadline - time.monotonic(), stop, DeadlinePassed, _LATE)
+    forget = _tell(asked, stop)
     try:
         return await work
     except asyncio.CancelledError as error:
@@ -46,17 +47,17 @@ async def wanted(request: Request, work: Coroutine[Any, Any, Result], deadline: 
         forget()
 
 
-def _tell(request: Request, leave: Callable[[], None]) -> Callable[[], object]:
+def _tell(asked: Asked, leave: Callable[[], None]) -> Callable[[], object]:
     """Have ``leave`` called when the client leaves, until what is returned is called."""
-    state = request.scope.get("state", {})
+    state = asked.state
     if ON_LEAVING in state:
         state[ON_LEAVING] = leave
         return partial(state.__setitem__, ON_LEAVING, None)
     # Any other server shows it by a message that somebody must wait for, in a task that costs as much as the parsing.
-    return asyncio.create_task(_watch(request, leave)).cancel
+    return asyncio.create_task(_watch(asked.receive, leave)).cancel
 
 
-async def _watch(request: Request, leave: Callable[[], None]) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
+async def _watch(receive: Receive, leave: Callable[[], None]) -> None:
+    while (await receive())["type"] != "http.disconnect":
         pass
     leave()

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from models.refs import Ref
 from service.api.documentation import BATCH_BODY, PROBLEMS
+from service.asked import Asked, asked_of
 from service.deps import TOP_K, DefaultRefDep, RefDep, Services, ServicesDep, TopK
 from service.errors import Problem
 from service.responses import json_response
@@ -20,36 +21,36 @@ router = APIRouter(tags=["predict"], responses=PROBLEMS)
 @router.post("/v1/predict/batch", response_model=BatchResponse, openapi_extra=BATCH_BODY)
 async def batch_default(request: Request, services: ServicesDep, ref: DefaultRefDep, top_k: TopK = TOP_K) -> Response:
     """Say what is in each of many images, by the default model."""
-    return await _batch(request, services, ref, top_k)
+    return await _batch(asked_of(request), services, ref, top_k)
 
 
 @router.post("/v1/models/{ref}/predict/batch", response_model=BatchResponse, openapi_extra=BATCH_BODY)
 async def batch(request: Request, services: ServicesDep, ref: RefDep, top_k: TopK = TOP_K) -> Response:
     """Say what is in each of many images."""
-    return await _batch(request, services, ref, top_k)
+    return await _batch(asked_of(request), services, ref, top_k)
 
 
-async def _batch(request: Request, services: Services, ref: Ref, top_k: int) -> Response:
-    uploads = await read_images(request, services.settings)
+async def _batch(asked: Asked, services: Services, ref: Ref, top_k: int) -> Response:
+    uploads = await read_images(asked, services.settings)
     deadline = time.monotonic() + services.settings.request_timeout_s
-    return json_response(await wanted(request, _answer(request, services, ref, uploads, top_k, deadline), deadline))
+    return json_response(await wanted(asked, _answer(asked, services, ref, uploads, top_k, deadline), deadline))
 
 
 async def _answer(
-    request: Request, services: Services, ref: Ref, uploads: list[Upload], top_k: int, deadline: float
+    asked: Asked, services: Services, ref: Ref, uploads: list[Upload], top_k: int, deadline: float
 ) -> dict[str, object]:
     lease = await services.fleet.lease(ref)
-    version = lease.resolved
-    request.state.noted.update(model=f"{version.name}@{version.version}", images=len(uploads))
+    version, noted = lease.resolved, asked.state["noted"]
+    noted.update(model=f"{version.name}@{version.version}", images=len(uploads))
     outcomes = await services.pipeline.predict_many(lease.engine, uploads, top_k, deadline)
     failed = sum(isinstance(outcome, Problem) for outcome in outcomes)
-    request.state.noted["failed"] = failed
+    noted["failed"] = failed
     items = [
         item_of(index, upload.name, outcome)
         for index, (upload, outcome) in enumerate(zip(uploads, outcomes, strict=True))
     ]
     return {
-        "id": request.state.request_id,
+        "id": asked.state["request_id"],
         "model": model_used(version),
         "results": items,
         "summary": {"ok": len(items) - failed, "failed": failed},

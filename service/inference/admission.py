@@ -35,16 +35,26 @@ class Admission:
         """Images a second; infinite until one has finished."""
         return self._finished / self._busy if self._finished and self._busy else math.inf
 
-    @contextmanager
-    def permits(self, images: int) -> Iterator[None]:
-        """Hold a permit for each of ``images``; raises Full, with the time after which there may be room."""
+    def enter(self, images: int) -> None:
+        """Take a permit for each of ``images``; raises Full, with the time after which there may be room."""
         self.check(images)
         self.inside += images
         self.told(self.inside)
+
+    def leave(self, images: int) -> None:
+        """Give permits back."""
+        self._advance()
+        self.inside -= images
+        self.told(self.inside)
+
+    @contextmanager
+    def permits(self, images: int) -> Iterator[None]:
+        """Hold permits for a while."""
+        self.enter(images)
         try:
             yield
         finally:
-            self._give_back(images)
+            self.leave(images)
 
     def check(self, images: int = 1) -> None:
         """Raise Full when there is no room for ``images`` now."""
@@ -65,11 +75,6 @@ class Admission:
         """
         self._advance()
         self._finished += 1
-
-    def _give_back(self, images: int) -> None:
-        self._advance()
-        self.inside -= images
-        self.told(self.inside)
 
     def _advance(self) -> None:
         now = self._clock()

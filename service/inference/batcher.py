@@ -6,9 +6,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from service.errors import DeadlinePassed, InferenceFailed
 
@@ -16,8 +15,7 @@ Item = TypeVar("Item")
 Row = TypeVar("Row")
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered(Generic[Row]):
+class Delivered(NamedTuple, Generic[Row]):
     """The row of one item, the seconds that it waited and those that its batch ran, and that batch's size."""
 
     row: Row
@@ -26,8 +24,7 @@ class Delivered(Generic[Row]):
     batch: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry(Generic[Item, Row]):
+class _Entry(NamedTuple, Generic[Item, Row]):
     item: Item
     deadline: float
     entered: float
@@ -86,8 +83,8 @@ class Batcher(Generic[Item, Row]):
         running = list(self._running.values())
         return time.monotonic() - min(began for began, _ in running) if running else 0.0
 
-    async def submit(self, item: Item, deadline: float, *, urgent: bool = True) -> Delivered[Row]:
-        """Return the row of ``item``; raises DeadlinePassed, or InferenceFailed when ``run`` fails on it alone.
+    def submit(self, item: Item, deadline: float, *, urgent: bool = True) -> "asyncio.Future[Delivered[Row]]":
+        """The row of ``item`` to come; DeadlinePassed, or InferenceFailed when ``run`` fails on it alone.
 
         An item that is not ``urgent`` is taken when no urgent one waits.
         """
@@ -96,7 +93,7 @@ class Batcher(Generic[Item, Row]):
         entry: _Entry[Item, Row] = _Entry(item, deadline, time.monotonic(), self._loop.create_future())
         (self._urgent if urgent else self._patient).append(entry)
         self._wake_soon()
-        return await entry.future
+        return entry.future
 
     async def close(self) -> None:
         """Run what waits, then stop."""
@@ -131,12 +128,10 @@ class Batcher(Generic[Item, Row]):
             self._wakes.put(None)
 
     def _work_here(self) -> None:
-        """Run one batch, and let the loop do what else there is before the next."""
-        if entries := self._collect():
+        """Run what has come since the last time: were it one batch, new requests would be read faster than answered."""
+        while entries := self._collect():
             self._run_batch(entries)
-        if self.waiting:
-            self._wake_soon()
-        elif self._closing:
+        if self._closing:
             self._stop()
 
     def _work(self, lane: int) -> None:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from models.decode import OpenImage
 from models.manifest import InputSpec
@@ -18,8 +18,7 @@ from service.uploads.upload import Upload
 _SMALL_BYTES, _SMALL_PIXELS = 16_384, 128 * 128
 
 
-@dataclass(frozen=True, slots=True)
-class ImageInfo:
+class ImageInfo(NamedTuple):
     """What the file said; ``width`` and ``height`` before EXIF orientation."""
 
     format: str
@@ -35,15 +34,16 @@ class Decoders:
         self._memory = _Memory(settings.max_decoding_bytes)
         self._threads = ThreadPoolExecutor(settings.decode_threads or os.cpu_count(), thread_name_prefix="decode")
 
-    async def decode(self, upload: Upload, spec: InputSpec) -> tuple[ImageInfo, Pixels]:
-        """Return what the file says and its pixels, uint8 ``[height, width, channels]``; raises an ImageError.
-
-        What is small is decoded here and now: a thread would take longer to be asked than to do it.
-        """
+    def decode_small(self, upload: Upload, spec: InputSpec) -> tuple[ImageInfo, Pixels] | None:
+        """As ``decode``, here and now, if it is so small that a thread takes longer to be asked than to do it."""
         if len(upload.data) <= _SMALL_BYTES:
             image = OpenImage(upload.read(), self._limits)
             if image.width * image.height <= _SMALL_PIXELS:
                 return _info(image), preprocess(image, spec)
+        return None
+
+    async def decode(self, upload: Upload, spec: InputSpec) -> tuple[ImageInfo, Pixels]:
+        """Return what the file says and its pixels, uint8 ``[height, width, channels]``; raises an ImageError."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._decode, upload, spec)
 
     def close(self) -> None:

@@ -1,7 +1,7 @@
 """An engine: one version opened in memory on one device, with a queue of its own."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -30,8 +30,8 @@ class Engine(Protocol):
     def precision(self) -> Precision:
         """The precision of the graph that runs."""
 
-    async def infer(self, pixels: Pixels, deadline: float, *, urgent: bool = True) -> Delivered[Probabilities]:
-        """Return float32 ``[classes]`` for uint8 ``[height, width, channels]``; see Batcher.submit."""
+    def infer(self, pixels: Pixels, deadline: float, *, urgent: bool = True) -> Awaitable[Delivered[Probabilities]]:
+        """Float32 ``[classes]`` to come for uint8 ``[height, width, channels]``; see Batcher.submit."""
 
     async def healthy(self) -> bool:
         """Whether it answers."""
@@ -81,9 +81,9 @@ class LocalEngine:
         """The precision of the graph that runs."""
         return self._opened.precision
 
-    async def infer(self, pixels: Pixels, deadline: float, *, urgent: bool = True) -> Delivered[Probabilities]:
-        """Return float32 ``[classes]`` for uint8 ``[height, width, channels]``; see Batcher.submit."""
-        return await self._batcher.submit(pixels, deadline, urgent=urgent)
+    def infer(self, pixels: Pixels, deadline: float, *, urgent: bool = True) -> Awaitable[Delivered[Probabilities]]:
+        """Float32 ``[classes]`` to come for uint8 ``[height, width, channels]``; see Batcher.submit."""
+        return self._batcher.submit(pixels, deadline, urgent=urgent)
 
     async def healthy(self) -> bool:
         """Whether it answers: known from its last batch, else tried out on the golden images."""

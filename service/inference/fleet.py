@@ -4,9 +4,8 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from models.errors import BundleError, DeviceUnavailable, NotFound, WhatsitError
 from models.refs import Ref, parse_ref
@@ -27,8 +26,7 @@ _FAILED_FOR_S = 30.0
 _WATCHED_EVERY_S = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(NamedTuple):
     """An engine to use for one request, and what its ref was resolved to."""
 
     engine: Engine
@@ -76,8 +74,9 @@ class Fleet:
         Raises NotFound, or the BundleError or DeviceUnavailable that stopped the version from being opened.
         """
         resolved = self.resolve(ref)
+        task = self._engine(resolved)
         # Shielded: a request that is given up must not stop the opening that others wait for.
-        return Lease(await asyncio.shield(self._engine(resolved)), resolved)
+        return Lease(task.result() if _opened(task) else await asyncio.shield(task), resolved)
 
     async def ready(self) -> bool:
         """Whether the default model has answered its golden images and still would; does not wait for its opening."""

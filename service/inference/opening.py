@@ -73,6 +73,6 @@ class LocalOpener:
         found = {"max_batch": best.max_batch}
         if not best.shared:
             found["threads_alone"] = plan.threads
-        if best.inline and not self._settings.lanes:
+        if best.inline and self._settings.lanes <= 1:
             found["lanes"] = 0
         return plan.model_copy(update=found)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from models.errors import ImageError
 from models.postprocess import Answer, answer
@@ -19,8 +19,7 @@ from service.uploads.upload import Upload
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
+class Timing(NamedTuple):
     """Where the time of one image went, in seconds."""
 
     decode: float
@@ -29,8 +28,7 @@ class Timing:
     total: float
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """The answer for one image."""
 
     answer: Answer
@@ -49,15 +47,21 @@ class Pipeline:
 
     async def predict(self, engine: Engine, upload: Upload, top_k: int, deadline: float) -> Outcome:
         """Answer one image; raises Full, an ImageError, DeadlinePassed or InferenceFailed."""
-        with self.admission.permits(1):
+        self.admission.enter(1)
+        try:
             return await self._answer(engine, upload, top_k, deadline)
+        finally:
+            self.admission.leave(1)
 
     async def predict_many(
         self, engine: Engine, uploads: list[Upload], top_k: int, deadline: float
     ) -> list[Outcome | Problem]:
         """Answer each image by itself, in order; raises Full when there is no room for all."""
-        with self.admission.permits(len(uploads)):
+        self.admission.enter(len(uploads))
+        try:
             return await asyncio.gather(*(self._outcome(engine, upload, top_k, deadline) for upload in uploads))
+        finally:
+            self.admission.leave(len(uploads))
 
     def close(self) -> None:
         """Free the decoding threads."""
@@ -113,7 +117,8 @@ class Pipeline:
             self._metrics.remembered.add(manifest.name, str(manifest.version))
             timing = Timing(0, 0, 0, time.monotonic() - started)
             return Outcome(answer(seen.row, manifest, top_k), seen.image, timing), 0
-        image, pixels = await self._decoders.decode(upload, manifest.input)
+        decoders, spec = self._decoders, manifest.input
+        image, pixels = decoders.decode_small(upload, spec) or await decoders.decode(upload, spec)
         decoded = time.monotonic()
         delivered = await engine.infer(pixels, deadline)
         timing = Timing(decoded - started, delivered.queue_s, delivered.run_s, time.monotonic() - started)

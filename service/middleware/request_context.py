@@ -1,14 +1,14 @@
 """Gives every request an id, one log line and its metrics, and turns what nobody caught into a plain 500."""
 
 import logging
-import os
+import random
 import re
 import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import INTERNAL
-from service.observability.logs import FIELDS
+from service.observability.logs import tell
 from service.observability.metrics import Metrics
 from service.responses import send_problem
 
@@ -58,7 +58,7 @@ class RequestContext:
 
 def begin(scope: Scope) -> str:
     """Give a request an id, which is returned, and a place for what its log line is to say."""
-    request_id = _client_id(scope) or os.urandom(16).hex()
+    request_id = _client_id(scope) or f"{random.getrandbits(128):032x}"
     state = scope.setdefault("state", {})
     state["request_id"], state["noted"] = request_id, {}
     return request_id
@@ -81,7 +81,7 @@ def finish(metrics: Metrics, scope: Scope, status: int, seconds: float) -> None:
         "ms": round(seconds * 1000, 2),
         **noted,
     }
-    log.log(level, "request", extra={FIELDS: fields})
+    tell(log, level, "request", fields)
 
 
 def _client_id(scope: Scope) -> str | None:

@@ -28,16 +28,17 @@ class LinesHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Take the line of ``record``; logging holds the lock of this handler."""
         try:
-            self._lines.append(f"{self.format(record)}\n")
+            line = self.format(record)
         except Exception:  # noqa: BLE001 - as every handler of logging: a line that cannot be made ends nothing else
             self.handleError(record)
             return
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            self.flush()
-            return
-        if record.levelno >= logging.WARNING:
+        self.take(line, record.levelno)
+
+    def take(self, line: str, level: int) -> None:
+        """Take a line that is ready; from another thread than that of the event loop under this handler's lock."""
+        self._lines.append(f"{line}\n")
+        loop = asyncio._get_running_loop()  # noqa: SLF001 - documented for code that must not raise where there is none
+        if loop is None or level >= logging.WARNING:
             self.flush()
         elif len(self._lines) == 1:
             loop.call_soon(self.flush)

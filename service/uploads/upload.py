@@ -1,12 +1,11 @@
 """One encoded image as a request brought it."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from models.errors import WhatsitError
 
 
-@dataclass(frozen=True, slots=True)
-class Upload:
+class Upload(NamedTuple):
     """``name`` is what the client called it, None when it did not; a name for people, never a path.
 
     ``error`` stands in for bytes that were refused while they arrived, so that in a batch only this image fails.

@@ -1,10 +1,10 @@
 """The two ways to ``predict``, past ASGI and FastAPI and through them, answer alike."""
 
 import asyncio
-import json
 from collections.abc import Mapping
 from typing import Any
 
+import httpx
 import pytest
 from starlette.types import Scope
 
@@ -31,6 +31,13 @@ def scope_of(path: str, kind: str = PNG, method: str = "POST", query: bytes = b"
     return {"type": "http", "method": method, "path": path, "query_string": query, "headers": headers}
 
 
+async def answer(app: App, path: str, content: bytes, kind: str = PNG) -> httpx.Response:
+    """What is answered directly, as a client reads it."""
+    reply = await Direct(app.services).answer(scope_of(path, kind), content)
+    headers = [tuple(line.split(b": ", 1)) for line in reply.headers.removesuffix(b"\r\n").split(b"\r\n")]
+    return httpx.Response(reply.status, headers=headers, content=reply.body)
+
+
 @pytest.mark.parametrize(
     ("path", "content", "kind", "status"),
     [
@@ -52,10 +59,10 @@ def scope_of(path: str, kind: str = PNG, method: str = "POST", query: bytes = b"
 )
 async def test_both_ways_answer_alike(app: App, path: str, content: bytes, kind: str, status: int) -> None:
     headers = {"content-type": kind, "x-request-id": "mine"}
-    direct = await Direct(app.services).answer(scope_of(path, kind), content)
+    direct = await answer(app, path, content, kind)
     long = await app.client.post(path, content=content, headers=headers)
     assert (direct.status_code, long.status_code) == (status, status)
-    assert without_chance(json.loads(direct.body)) == without_chance(long.json())
+    assert without_chance(direct.json()) == without_chance(long.json())
     assert sorted(direct.headers) == sorted(long.headers)
     assert direct.headers["content-type"] == long.headers["content-type"]
     assert direct.headers["x-request-id"] == long.headers["x-request-id"] == "mine"
@@ -64,7 +71,7 @@ async def test_both_ways_answer_alike(app: App, path: str, content: bytes, kind:
 async def test_both_are_counted_and_logged_alike(app: App, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "whatsit.request")
     for content in (RED, b"not an image"):
-        await Direct(app.services).answer(scope_of("/v1/predict"), content)
+        await answer(app, "/v1/predict", content)
         await app.client.post("/v1/predict", content=content, headers={"content-type": PNG, "x-request-id": "mine"})
     lines = [vars(record)[FIELDS] | {"ms": 0} for record in caplog.records]
     assert lines[0] == lines[1] != lines[2] == lines[3]
@@ -79,7 +86,7 @@ async def test_both_are_counted_and_logged_alike(app: App, caplog: pytest.LogCap
 async def test_a_full_service_refuses_both(start: Start) -> None:
     async with start(queue_capacity=1) as app:
         with app.services.pipeline.admission.permits(1):
-            direct = await Direct(app.services).answer(scope_of("/v1/predict"), RED)
+            direct = await answer(app, "/v1/predict", RED)
             long = await app.client.post("/v1/predict", content=RED, headers={"content-type": PNG})
     assert direct.status_code == long.status_code == 429
     assert direct.headers["retry-after"] == long.headers["retry-after"]
@@ -90,16 +97,16 @@ async def test_what_nobody_foresaw_is_a_plain_500(app: App, monkeypatch: pytest.
         raise LookupError("a secret of the house")
 
     monkeypatch.setattr(app.services.fleet, "lease", broken)
-    response = await Direct(app.services).answer(scope_of("/v1/predict"), RED)
+    response = await answer(app, "/v1/predict", RED)
     assert response.status_code == 500
-    assert json.loads(response.body)["request_id"] == "mine"
-    assert b"secret" not in response.body
+    assert response.json()["request_id"] == "mine"
+    assert "secret" not in response.text
 
 
 @pytest.mark.parametrize("draining", [True, False])
 async def test_what_is_cut_off_is_told_so_by_a_server_that_ends(start: Start, draining: bool) -> None:
     async with start() as app:
-        task = asyncio.create_task(Direct(app.services).answer(scope_of("/v1/models/moody/predict"), mood(SLOW)))
+        task = asyncio.create_task(answer(app, "/v1/models/moody/predict", mood(SLOW)))
         await asyncio.sleep(0.05)
         app.services.in_flight.draining = draining
         task.cancel()

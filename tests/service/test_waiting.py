@@ -5,9 +5,9 @@ import time
 from collections.abc import AsyncIterator
 
 import pytest
-from starlette.requests import Request
 from starlette.types import Message
 
+from service.asked import asked_at_once
 from service.errors import ClientLeft, DeadlinePassed
 from service.waiting import wanted
 
@@ -34,7 +34,7 @@ class Client:
 
     def __init__(self) -> None:
         self.leaves = asyncio.Event()
-        self.request = Request({"type": "http"}, self._receive)
+        self.asked = asked_at_once("", b"", {})._replace(receive=self._receive)
 
     async def _receive(self) -> Message:
         await self.leaves.wait()
@@ -56,7 +56,7 @@ def soon() -> float:
 
 async def test_the_result_is_given(work: Work) -> None:
     work.go_on.set()
-    assert await wanted(Client().request, work.run(), soon()) == "result"
+    assert await wanted(Client().asked, work.run(), soon()) == "result"
 
 
 async def test_the_error_is_given(work: Work) -> None:
@@ -64,12 +64,12 @@ async def test_the_error_is_given(work: Work) -> None:
         raise LookupError("as it is")
 
     with pytest.raises(LookupError, match="as it is"):
-        await wanted(Client().request, fails(), soon())
+        await wanted(Client().asked, fails(), soon())
 
 
 async def test_a_client_that_leaves_ends_the_work(work: Work) -> None:
     client = Client()
-    waiting = asyncio.create_task(wanted(client.request, work.run(), soon()))
+    waiting = asyncio.create_task(wanted(client.asked, work.run(), soon()))
     await asyncio.sleep(0)
     client.leaves.set()
     with pytest.raises(ClientLeft):
@@ -79,17 +79,17 @@ async def test_a_client_that_leaves_ends_the_work(work: Work) -> None:
 
 async def test_a_deadline_ends_the_work(work: Work) -> None:
     with pytest.raises(DeadlinePassed):
-        await wanted(Client().request, work.run(), time.monotonic() + 0.01)
+        await wanted(Client().asked, work.run(), time.monotonic() + 0.01)
     assert work.ended == "cancelled"
 
 
 async def test_past_the_deadline_nothing_is_begun_for_long(work: Work) -> None:
     with pytest.raises(DeadlinePassed):
-        await wanted(Client().request, work.run(), time.monotonic() - 1)
+        await wanted(Client().asked, work.run(), time.monotonic() - 1)
 
 
 async def test_who_is_cancelled_while_waiting_cancels_the_work(work: Work) -> None:
-    waiting = asyncio.create_task(wanted(Client().request, work.run(), soon()))
+    waiting = asyncio.create_task(wanted(Client().asked, work.run(), soon()))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     waiting.cancel()
@@ -102,7 +102,7 @@ async def test_work_that_is_done_counts_though_the_client_has_left(work: Work) -
     client = Client()
     client.leaves.set()
     work.go_on.set()
-    assert await wanted(client.request, work.run(), soon()) == "result"
+    assert await wanted(client.asked, work.run(), soon()) == "result"
 
 
 async def test_what_is_left_of_a_body_is_no_disconnect(work: Work) -> None:
@@ -115,4 +115,4 @@ async def test_what_is_left_of_a_body_is_no_disconnect(work: Work) -> None:
         await asyncio.get_running_loop().create_future()
         raise AssertionError
 
-    assert await wanted(Request({"type": "http"}, receive), work.run(), soon()) == "result"
+    assert await wanted(asked_at_once("", b"", {})._replace(receive=receive), work.run(), soon()) == "result"

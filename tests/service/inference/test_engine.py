@@ -71,7 +71,7 @@ async def test_an_engine_whose_golden_images_no_longer_come_back_is_not_healthy(
 
 async def test_closing_finishes_what_was_accepted(moody: Opened) -> None:
     engine = LocalEngine(moody, max_batch=1)
-    tasks = [asyncio.create_task(engine.infer(pixels(moody, which), soon())) for which in (SLOW, GOOD, GOOD)]
+    tasks = [asyncio.ensure_future(engine.infer(pixels(moody, which), soon())) for which in (SLOW, GOOD, GOOD)]
     await asyncio.sleep(0)
     await engine.close()
     assert [(await task).batch for task in tasks] == [1, 1, 1]
@@ -87,7 +87,7 @@ async def test_it_says_what_it_is(moody: Opened, engine: Engine) -> None:
 async def test_a_run_that_does_not_come_back_is_noticed_and_stopped(colours_root: Path) -> None:
     opened = open_version(Store(colours_root), "moody", 1, threads=1)
     engine = LocalEngine(opened, max_batch=2)
-    tasks = [asyncio.create_task(engine.infer(pixels(opened, which), soon())) for which in (HANGS, GOOD, GOOD)]
+    tasks = [asyncio.ensure_future(engine.infer(pixels(opened, which), soon())) for which in (HANGS, GOOD, GOOD)]
     async with asyncio.timeout(30):
         while not engine.lost(0.05):  # noqa: ASYNC110 - there is nothing to wait on
             await asyncio.sleep(0.01)
