@@ -71,7 +71,7 @@ def main() -> None:
         ("PNG of 49 megapixels", transparent("PNG"), 4),
         ("WebP of 49 megapixels", transparent("WEBP"), 4),
     ):
-        with running({"log_level": "error"}, subprocess.DEVNULL) as server:
+        with running({"log_level": "error", "workers": 1}, subprocess.DEVNULL) as server:
             before = server.memory_mb("VmHWM")
             single = asyncio.run(send(server.port, "/v1/predict", "image/*", data, times))
             path, kind = "/v1/predict/batch", "multipart/form-data; boundary=x"

@@ -45,7 +45,9 @@ class Settings(BaseSettings):
         None,
         description="The ref that /v1/predict uses; when not set, cifar10 if the store has it, else its only model.",
     )
-    workers: Workers = Field(1, description="Processes that share the port: a number, or auto for one a core.")
+    workers: Workers = Field(
+        "auto", description="Processes that share the port: a number, or auto for one a core, at most eight."
+    )
     engine: Literal["auto", "own", "shared"] = Field(
         "auto",
         description="Whether each worker runs graphs itself (own) or one process does for all (shared); auto is shared "

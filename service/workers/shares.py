@@ -8,6 +8,8 @@ from service.settings import Settings
 
 # Else one image that takes long would hold up all the others of its worker.
 _LEAST_DECODERS = 2
+# Each has its own copy of every version that is open; with more cores each runs several batches at a time.
+_MOST_BY_ITSELF = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ def _workers(settings: Settings) -> tuple[int, str]:
     if settings.workers != "auto":
         return settings.workers, "as set"
     cores = usable_cores()
-    return cores, f"auto: one for each of {cores} cores"
+    return min(cores, _MOST_BY_ITSELF), f"auto: one for each of {cores} cores, at most {_MOST_BY_ITSELF}"
 
 
 def _on_cuda(settings: Settings) -> bool:

@@ -74,6 +74,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, colours_root: Path) -> Iter
     settings = {
         "store": colours_root,
         "default_model": "tiny",
+        "workers": 1,
         "threads": 1,
         "lanes": 1,
         "max_batch": 32,

@@ -36,8 +36,8 @@ def start_server(slow_root: Path, tmp_path: Path) -> StartServer:
 
     @contextmanager
     def with_settings(**settings: object) -> Iterator[Server]:
-        log = tmp_path / "log"
-        with log.open("wb") as file, running({"store": slow_root, "threads": 1} | settings, file.fileno()) as started:
+        log, own = tmp_path / "log", {"store": slow_root, "workers": 1, "threads": 1}
+        with log.open("wb") as file, running(own | settings, file.fileno()) as started:
             yield Server(started, log)
 
     return with_settings

@@ -13,13 +13,19 @@ CPU = {"device": "cpu"}
 
 
 def test_one_alone_gets_what_is_set() -> None:
-    settings = Settings()
+    settings = Settings(workers=1)
     shares = shares_of(settings)
     assert (shares.workers, shares.settings) == (1, settings)
 
 
-def test_auto_is_one_a_core() -> None:
-    assert shares_of(Settings(workers="auto", **CPU)).workers == usable_cores()
+@pytest.mark.parametrize(("cores", "workers"), [(1, 1), (2, 2), (8, 8), (64, 8)])
+def test_by_itself_there_is_one_a_core_and_not_too_many(
+    monkeypatch: pytest.MonkeyPatch, cores: int, workers: int
+) -> None:
+    monkeypatch.setattr("service.workers.shares.usable_cores", lambda: cores)
+    shares = shares_of(Settings(**CPU))
+    assert shares.workers == workers
+    assert shares.settings.lanes == (0 if workers == 1 else cores // workers)
 
 
 @pytest.mark.parametrize(
