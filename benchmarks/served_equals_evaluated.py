@@ -1,16 +1,18 @@
 """Served equals evaluated: all 10,000 CIFAR-10 test images as PNG through ``predict/batch``, counted.
 
-    python -m benchmarks.served_equals_evaluated DIR [--model cifar10]
+    python -m benchmarks.served_equals_evaluated DIR [--model cifar10] [--precision auto]
 
 DIR holds test_batch.bin of the binary version. The count must be the one that ``whatsit evaluate`` gives for the same
-version, which publishing wrote into its manifest.
+graph of the same version, which publishing wrote into its manifest.
 """
 
 import argparse
 import io
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -47,22 +49,32 @@ def served(server: Running, model: str, images: list[bytes]) -> list[int]:
     return answers
 
 
+def evaluated(manifest: Mapping[str, Any], precision: str) -> int:
+    """How many test images were right when the graph of ``precision`` was measured for publishing."""
+    metrics, measured = manifest["metrics"], manifest["graphs"][precision]["measured"]
+    return round((measured or metrics)["accuracy"] * metrics["images"])
+
+
 def main() -> None:
     """Count and print."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("folder", type=Path)
     arguments.add_argument("--model", default="cifar10")
+    arguments.add_argument("--precision", default="auto", help="the graph to serve")
     given = arguments.parse_args()
     images, classes = read_test_split(given.folder)
-    with running({"log_level": "warning"}, subprocess.DEVNULL) as server:
+    settings = {"log_level": "warning", "precision": given.precision}
+    with running(settings, subprocess.DEVNULL) as server:
         started = time.monotonic()
         answers = served(server, given.model, images)
         seconds = time.monotonic() - started
-        version = max(v["version"] for v in server.ask("GET", f"/v1/models/{given.model}")[1]["versions"])
-        metrics = server.ask("GET", f"/v1/models/{given.model}/versions/{version}")[1]["manifest"]["metrics"]
+        versions = server.ask("GET", f"/v1/models/{given.model}")[1]["versions"]
+        version, graph = next((v["version"], v["running"]["precision"]) for v in versions if v["running"])
+        manifest = server.ask("GET", f"/v1/models/{given.model}/versions/{version}")[1]["manifest"]
     correct = sum(answer == truth for answer, truth in zip(answers, classes, strict=True))
+    print(f"{given.model}@{version} in {graph}")
     print(f"served: {correct} of {len(classes)} correct in {seconds:.1f} s ({len(classes) / seconds:.0f} images/s)")
-    print(f"evaluated: {metrics['correct']} of {metrics['images']} correct ({given.model}@{version})")
+    print(f"evaluated: {evaluated(manifest, graph)} of {manifest['metrics']['images']} correct")
 
 
 if __name__ == "__main__":
