@@ -1,8 +1,9 @@
-"""What every recipe reached, as a table: ``python -m benchmarks.recipes [RUNS_DIR]``.
+"""What every recipe reached, as a table: ``python -m benchmarks.recipes [RUNS_DIR] [--note]``.
 
-The finished runs in RUNS_DIR are noted in ``benchmarks/results/recipes.jsonl``, each in place of the one that was there
-for its recipe, for trainings of hours are not made on one machine in one go. The table is of that file, and has a row
-for every recipe: one that was not run says so and why, one that was trained otherwise than it says now is marked.
+The table is of ``benchmarks/results/recipes.jsonl`` and has a row for every recipe: one that was not run says so and
+why, one that was trained otherwise than it says now is marked. A finished run in RUNS_DIR takes the place of the one
+that is there for its recipe, for trainings of hours are not made on one machine in one go; --note writes that into the
+file, which git tracks. Runs of recipes that are not ours, or are for images of one's own, are left out.
 """
 
 import argparse
@@ -53,13 +54,15 @@ class Row(Facts):
 
 
 def main() -> None:
-    """Note the runs of a folder, if one is given, and print the table."""
+    """Print the table, with the runs of a folder if one is given, and note these if that is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, nargs="?", metavar="RUNS_DIR", help="finished runs to note")
-    folder = parser.parse_args().folder
+    parser.add_argument("folder", type=Path, nargs="?", metavar="RUNS_DIR", help="finished runs to show too")
+    parser.add_argument("--note", action="store_true", help="write them into the file of results")
+    given = parser.parse_args()
     known = {row.recipe: row for row in _read()}
-    if folder is not None:
-        known |= _note(folder)
+    if given.folder is not None:
+        known |= _finished(given.folder)
+    if given.note:
         RESULTS.write_text("".join(f"{known[name].model_dump_json()}\n" for name in sorted(known)), encoding="utf-8")
     remarks = {name: remark for name in sorted(known) if (remark := _remark(known[name]))}
     print("| " + " | ".join(_HEAD) + " |")
@@ -76,7 +79,7 @@ def _read() -> list[Row]:
     return [Row.model_validate_json(line) for line in lines]
 
 
-def _note(folder: Path) -> dict[str, Row]:
+def _finished(folder: Path) -> dict[str, Row]:
     """The finished runs of ``folder`` by their recipes; where the data lay is nobody's business."""
     return {
         run.facts.recipe: Row(
@@ -85,7 +88,7 @@ def _note(folder: Path) -> dict[str, Row]:
             trained=Run(folder / run.facts.run).recipe().published().model_dump(mode="json"),
         )
         for run in list_runs(folder)
-        if run.state == "finished"
+        if run.state == "finished" and run.facts.recipe in recipe_names() and run.facts.recipe not in NOT_RUN
     }
 
 

@@ -33,12 +33,28 @@ def row_of(table: str, recipe: str) -> str:
 def test_a_run_is_noted_with_hardware_and_commit(
     run: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    table = printed(capsys, monkeypatch, run.folder.parent)
+    table = printed(capsys, monkeypatch, run.folder.parent, "--note")
     assert row_of(table, "letters").startswith("| `letters` | ")
     assert "| paper | c0ffee |" in table
     assert f"{run.metrics().accuracy:.2%}" in table
     assert "/home" not in recipes.RESULTS.read_text()
     assert printed(capsys, monkeypatch) == table
+
+
+def test_nothing_is_noted_unless_that_is_asked_for(
+    run: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "| c0ffee |" in printed(capsys, monkeypatch, run.folder.parent)
+    assert not recipes.RESULTS.exists()
+
+
+@pytest.mark.parametrize("recipe", ["folder", "mine"])
+def test_runs_on_images_of_ones_own_are_left_out(
+    recipe: str, run: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run.note(run.info().model_copy(update={"recipe_name": recipe}))
+    assert "c0ffee" not in printed(capsys, monkeypatch, run.folder.parent, "--note")
+    assert recipes.RESULTS.read_text() == ""
 
 
 def test_each_commit_that_trained_it_is_named(
@@ -76,7 +92,7 @@ def test_a_row_of_another_recipe_than_now_is_marked(
 def test_what_cannot_be_compared_is_marked_too(
     run: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    printed(capsys, monkeypatch, run.folder.parent)
+    printed(capsys, monkeypatch, run.folder.parent, "--note")
     row = json.loads(recipes.RESULTS.read_text())
     del row["trained"]
     gone = row | {"recipe": "no-such-recipe"}
