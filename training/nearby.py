@@ -3,9 +3,16 @@
 from difflib import get_close_matches
 from pathlib import Path
 
+from training.errors import RunUnusable
 from training.run import Run
 
 _NAMED = 5
+
+
+def check_run(run: Run) -> None:
+    """Raise RunUnusable, with the runs that may have been meant, where there is none."""
+    if not run.exists:
+        raise RunUnusable(f"{run.folder}: there is no run{runs_near(run.folder)}")
 
 
 def why_neither(name: str, error: Exception) -> str:

@@ -12,9 +12,8 @@ from models.publish import GraphFile, Release
 from models.publish import publish as publish_release
 from models.store import Store
 from training.card import model_card
-from training.errors import RunUnusable
 from training.golden import read_golden
-from training.nearby import runs_near
+from training.nearby import check_run
 from training.report.write import render_report
 from training.run import Run
 from training.variants.choose import graphs_of
@@ -50,8 +49,7 @@ def publish(
     for a folder of golden images that cannot be used, what publishing raises when the bundle does not prove itself, and
     what promotion raises: PromotionRefused for other labels than ``alias`` answers with now, unless ``new_labels``.
     """
-    if not run.exists:
-        raise RunUnusable(f"{run.folder}: there is no run{runs_near(run.folder)}")
+    check_run(run)
     why = f"trained by the recipe {run.info().recipe_name}"
     release = make_release(run, name, contents)
     if alias is not None:

@@ -43,9 +43,9 @@ def test_a_run_of_an_older_version_is_not_called_damaged(run: Run) -> None:
         invoke("report", run.folder)
 
 
-def test_what_is_no_run_has_none(tmp_path: Path) -> None:
-    with pytest.raises(RunUnusable, match="there is no run"):
-        invoke("report", tmp_path)
+def test_of_what_is_no_run_those_are_named_that_may_be_meant(run: Run) -> None:
+    with pytest.raises(RunUnusable, match=f"nope: there is no run; known runs: {run.folder}$"):
+        invoke("report", run.folder.parent / "nope")
 
 
 def test_help_has_an_example() -> None:

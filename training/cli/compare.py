@@ -6,7 +6,7 @@ import typer
 
 from models.manifest import Precision
 from models.store import Store, default_root
-from training.cli.options import Data, Json, PrecisionName, StorePath, print_json, require_torch
+from training.cli.options import Json, PrecisionName, StorePath, TestData, print_json, require_torch
 
 _Subject = Annotated[str, typer.Argument(metavar="RUN_DIR|REF", help="A run's folder, or name, name@version.")]
 
@@ -21,7 +21,7 @@ _Precisions = Annotated[
 def compare(
     first: _Subject,
     second: _Subject,
-    data: Data = None,
+    data: TestData = None,
     precisions: _Precisions = None,
     store: StorePath = None,
     as_json: Json = False,

@@ -6,14 +6,14 @@ import typer
 
 from models.manifest import Precision
 from models.store import Store, default_root
-from training.cli.options import Data, Json, StorePath, print_json, require_torch
+from training.cli.options import Json, StorePath, TestData, print_json, require_torch
 
 _Precision = Annotated[Precision | None, typer.Option(help="The graph to measure; the most exact one by default.")]
 
 
 def evaluate(
     subject: Annotated[str, typer.Argument(metavar="RUN_DIR|REF", help="A run's folder, or name, name@version.")],
-    data: Data = None,
+    data: TestData = None,
     precision: _Precision = None,
     store: StorePath = None,
     as_json: Json = False,

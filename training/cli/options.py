@@ -13,7 +13,10 @@ from training.errors import TrainingNotInstalled
 # The packages of the extra `training`, which are imported by the same names.
 _NEEDED = ("torch", "lightning", "onnx", "onnxscript", "jinja2", "kornia", "matplotlib", "scipy")
 
-Data = Annotated[Path | None, typer.Option(help="Folder of the data; else the recipe's own is downloaded.")]
+Data = Annotated[Path | None, typer.Option(help="Folder of the data; that of some recipes is downloaded.")]
+TestData = Annotated[
+    Path | None, typer.Option("--data", help="Folder of the data; else that of the run, or what the recipe downloads.")
+]
 Changes = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the recipe.")]
 StorePath = Annotated[
     Path | None, typer.Option("--store", help="The folder of models and versions.", envvar="WHATSIT_STORE")

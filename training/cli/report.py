@@ -17,10 +17,13 @@ def report(
     Example: whatsit report runs/cifar10
     """
     require_torch()
+    from training.nearby import check_run
     from training.report.write import write_report
     from training.run import Run
 
-    path = write_report(Run(run))
+    found = Run(run)
+    check_run(found)
+    path = write_report(found)
     if as_json:
         print_json({"report": str(path), "bytes": path.stat().st_size})
         return
