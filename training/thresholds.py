@@ -9,6 +9,8 @@ Angelopoulos et al. 2021, "Learn then Test", arXiv:2110.01052). The order begins
 proof, and accepts more and more from there.
 """
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,6 +30,11 @@ _ROUNDED = _THRESHOLDS.astype(np.float32)
 
 # [3, thresholds]: how many guesses each accepts, how many of them are right, and the sum of their scores.
 _Tally = NDArray[np.float64]
+
+
+def least_images(accuracy: float) -> int:
+    """How many accepted answers, all of them right, it takes at the least to prove ``accuracy``: 59 for 95 %."""
+    return math.ceil(math.log(_CHANCE) / math.log(accuracy))
 
 
 def choose_decision(probabilities: Probabilities, targets: Targets, accuracy: float) -> Decision:

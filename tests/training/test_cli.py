@@ -34,6 +34,7 @@ def test_from_a_folder_to_a_published_version(tmp_path: Path, drawings: Path) ->
     facts = json.loads(out)
     assert (code, facts["run"], len(facts["epochs"])) == (0, str(run), 1)
     assert Run(run).recipe().augment.flip == "random"
+    assert "every answer will be for review" in facts["warning"]
 
     code, out = invoke("runs", "list", "--runs", tmp_path, "--json")
     (listed,) = json.loads(out)
@@ -67,6 +68,7 @@ def test_tables_are_for_people(finished: Run, tmp_path: Path) -> None:
     code, out = invoke("train", recipe_file(tmp_path), *same, "--output", run, "--resume")
     assert code == 0
     assert f"next: whatsit publish '{run}' --name NAME" in out
+    assert "warning: every answer will be for review: the 12 validation images prove of no score" in out
     code, out = invoke("publish", finished.folder, "--name", "shapes", "--store", tmp_path)
     assert (code, out.split(":")[0]) == (0, "published shapes@1")
 

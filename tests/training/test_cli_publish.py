@@ -59,6 +59,14 @@ def test_images_of_the_data_that_go_along_are_told(finished: Run, tmp_path: Path
     assert (facts["golden_images"], facts["golden_from"]) == (1, str(others))
 
 
+def test_a_version_that_accepts_nothing_is_warned_of(finished: Run, tmp_path: Path) -> None:
+    assert not finished.calibration().decision.coverage
+    words = ("publish", finished.folder, "--name", "shapes", "--store", tmp_path / "store")
+    told = "every answer will be for review: the 12 validation images prove of no score"
+    assert f"warning: {told}" in invoke(*words)[1]
+    assert json.loads(invoke(*words, "--json")[1])["warning"].startswith(told)
+
+
 def test_a_store_that_the_next_installation_may_take_away_is_warned_of(
     finished: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -68,9 +68,12 @@ def publish(  # noqa: PLR0913, PLR0917 - one for each option
 
 
 def _show(manifest: Manifest, alias: str | None, folder: Path, golden: Path | None, *, as_json: bool) -> None:
+    from training.review import why_all_for_review
+
     name, accuracy, images = manifest.name, manifest.metrics.accuracy, len(read(folder).images)
+    warning = why_all_for_review(manifest.decision, manifest.provenance.data["images"]["validation"])
     if as_json:
-        facts = {"name": name, "version": manifest.version, "alias": alias, "accuracy": accuracy}
+        facts = {"name": name, "version": manifest.version, "alias": alias, "accuracy": accuracy, "warning": warning}
         origin = {"golden_images": images, "golden_from": "the test split" if golden is None else str(golden)}
         print_json(facts | {"precisions": list(manifest.graphs), "folder": str(folder)} | origin)
         return
@@ -80,3 +83,5 @@ def _show(manifest: Manifest, alias: str | None, folder: Path, golden: Path | No
     if golden is None:
         where = f"golden images, which prove it ({folder / GOLDEN_DIR})"
         typer.echo(f"of the test split {images} images are part of it, as {where}; --golden DIR takes others")
+    if warning:
+        typer.echo(f"warning: {warning}")

@@ -60,14 +60,17 @@ def train(  # noqa: PLR0913, PLR0917 - one for each option
 
 def _show(run: "Run", *, as_json: bool) -> None:
     from training.learnt import doubt
+    from training.review import why_all_for_review
     from training.tables import metrics_table, show
 
-    told = doubt(run.recipe(), run.info().origin)
+    validated = len(run.splits().keys["validation"])
+    possible = (doubt(run.recipe(), run.info().origin), why_all_for_review(run.calibration().decision, validated))
+    told = [warning for warning in possible if warning is not None]
     if as_json:
         facts = {"run": str(run.folder), "epochs": [row.model_dump() for row in run.history()]}
-        print_json(facts | {"test": run.metrics().model_dump(mode="json"), "warning": told})
+        print_json(facts | {"test": run.metrics().model_dump(mode="json"), "warning": "; ".join(told) or None})
         return
     show(metrics_table(run.metrics()))
-    if told:
-        typer.echo(f"warning: {told}")
+    for warning in told:
+        typer.echo(f"warning: {warning}")
     typer.echo(f"next: whatsit publish {quote(str(run.folder))} --name NAME --alias production")

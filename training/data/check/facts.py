@@ -12,6 +12,7 @@ Kind = Literal[
     "nothing-to-learn",
     "unreadable",
     "few",
+    "unproved",
     "imbalance",
     "plain",
     "enlarged",

@@ -29,6 +29,30 @@ def test_classes_of_few_images_are_named_with_their_number(tmp_path: Path) -> No
     assert few[0].text.startswith("1 class has fewer than 20 images to learn from")
 
 
+def test_too_few_images_for_validation_are_told_with_what_would_be_enough(tmp_path: Path) -> None:
+    images = crops(160)
+    root = write(tmp_path / "data", {"a": images[:80], "b": images[80:]})
+    (finding,) = findings(root, "unproved", "decision.accuracy=0.95")
+    assert (finding.severity, finding.images) == ("warning", 14)  # 12 of each go to the test
+    assert "14 images for validation cannot prove answers right in 95 % of the cases" in finding.text
+    assert "it takes 59, all of them right" in finding.text
+    assert "or hold out 62 of these with --set data.validation=0.45" in finding.text
+    check = looked_at(root, "decision.accuracy=0.95", "data.validation=0.45").check
+    assert sum(check.counts["validation"]) == 62
+    assert "unproved" not in {finding.kind for finding in check.findings}
+
+
+def test_images_that_are_too_few_however_they_are_split_must_become_more(tmp_path: Path) -> None:
+    root = write_splits(tmp_path / "data")
+    (finding,) = findings(root, "unproved", "decision.accuracy=0.95")
+    assert finding.text.endswith("some hundreds: put more into val/")
+    for label in "ab":
+        (root / "val" / label).rename(tmp_path / label)
+    (root / "val").rmdir()
+    (finding,) = findings(root, "unproved", "decision.accuracy=0.95")
+    assert finding.text.endswith("some hundreds: collect more")
+
+
 def test_imbalance_is_a_warning_unless_the_recipe_evens_it_out(tmp_path: Path) -> None:
     images = crops(120)
     root = write(tmp_path / "data", {"large": images[:90], "small": images[90:114]})
