@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 from models.manifest import Metrics, Strict
 from training.images import Images, read_images
 from training.learnt import doubt
+from training.promises import Promises, measure_promises
 from training.scores import score
 from training.subject import Subject
 
@@ -25,6 +26,7 @@ class Evaluation(Strict):
     unreadable: int
     warning: str | None
     metrics: Metrics
+    promises: Promises
 
 
 def evaluate(subject: Subject, data_path: Path | None) -> Evaluation:
@@ -49,6 +51,7 @@ def evaluate(subject: Subject, data_path: Path | None) -> Evaluation:
         held_out=held_out,
         unreadable=images.unreadable,
         warning="; ".join(filter(None, (changed, flattered))) or None,
+        promises=measure_promises(probabilities, targets, subject.decision, subject.conformal),
         metrics=score(probabilities, targets, subject.labels, split, subject.temperature),
     )
 

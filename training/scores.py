@@ -98,8 +98,8 @@ def reliability(probabilities: Probabilities, targets: Targets) -> list[Bin]:
 
 
 def tells_top5(metrics: Metrics) -> bool:
-    """Whether top-5 says anything: of five classes or fewer the right one is always among the best five."""
-    return len(metrics.per_class) > _BEST
+    """Whether top-5 says anything: of fewer than ten classes, the best five are more than half of all."""
+    return len(metrics.per_class) >= 2 * _BEST
 
 
 def without_temperature(probabilities: Probabilities, temperature: float) -> Probabilities:

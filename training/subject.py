@@ -6,7 +6,7 @@ from pathlib import Path
 
 from models.errors import InvalidRef, ModelNotFound
 from models.layout import graph_file
-from models.manifest import InputSpec, Origin, Precision
+from models.manifest import Conformal, Decision, InputSpec, Origin, Precision
 from models.opening import open_version, sha256_of
 from models.refs import parse_ref
 from models.runtime import Session, open_session
@@ -22,10 +22,11 @@ from training.run import Run
 class Subject:
     """A graph to evaluate, with what its training said of itself.
 
-    ``graph_sha256`` is of its file, ``temperature`` the one in it, ``test_sha256`` the fingerprint of the test split
-    of its training, ``origin`` the weights that this began with, where they were not random and it noted them. A run
-    also knows, in ``test_images``, the pixels of each image of that split by their sha256, and, in ``data_path``, where
-    its data was.
+    ``graph_sha256`` is of its file, ``temperature`` the one in it; ``decision`` and ``conformal`` say which answers are
+    accepted, and which labels are their candidates. ``test_sha256`` is the fingerprint of the test split of its
+    training, ``origin`` the weights that this began with, where they were not random and it noted them. A run also
+    knows, in ``test_images``, the pixels of each image of that split by their sha256, and, in ``data_path``, where its
+    data was.
     """
 
     name: str
@@ -36,6 +37,8 @@ class Subject:
     input: InputSpec
     recipe: Recipe
     temperature: float
+    decision: Decision
+    conformal: Conformal | None
     test_sha256: str
     origin: Origin | None
     test_images: frozenset[bytes]
@@ -65,7 +68,7 @@ def open_subject(name: str, store: Store, precision: Precision | None = None) ->
 def _of_run(name: str, run: Run, precision: Precision) -> Subject:
     recipe, record, info = run.recipe(), run.splits(), run.info()
     run.metrics(precision)  # refuses a run that is not finished
-    graph = run.folder / graph_file(precision)
+    graph, calibration = run.folder / graph_file(precision), run.calibration(precision)
     session = open_session(graph)
     session.check_signature(recipe.input, len(record.labels))
     return Subject(
@@ -77,6 +80,8 @@ def _of_run(name: str, run: Run, precision: Precision) -> Subject:
         recipe.input,
         recipe,
         run.calibration().temperature,
+        calibration.decision,
+        calibration.conformal,
         record.fingerprints["test"],
         info.origin,
         frozenset(map(bytes.fromhex, record.test_images)),
@@ -97,6 +102,8 @@ def _of_version(ref: str, store: Store, precision: Precision | None) -> Subject:
         manifest.input,
         parse_recipe(json.dumps(manifest.provenance.recipe)),
         manifest.provenance.temperature,
+        manifest.decision,
+        manifest.conformal,
         str(manifest.provenance.data.get("sha256", {}).get("test", "")),
         manifest.provenance.origin,
         frozenset(),

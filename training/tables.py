@@ -2,43 +2,86 @@
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from models.manifest import Metrics
 from training.intervals import wilson
+from training.promises import Promises
 from training.scores import tells_top5
 
 if TYPE_CHECKING:  # brings scipy, which no other table needs
     from training.compare import Comparison
 
 _WIDEST = 15
+_NAMED = 5  # of more columns 80 characters do not hold the names
 
 
-def metrics_table(metrics: Metrics) -> Table:
-    """Totals in the title, one row a class."""
-    low, high = wilson(metrics.correct, metrics.images)
-    before = metrics.uncalibrated_error
-    best_five = f"top-5 {metrics.top5_accuracy:.2%}, " if tells_top5(metrics) else ""
-    table = Table(
-        title=(
-            f"{metrics.split}: {metrics.correct:,} of {metrics.images:,} right, {metrics.accuracy:.2%} "
-            f"({low:.2%} to {high:.2%} at 95 %)"
-        ),
-        caption=(
-            f"{best_five}macro F1 {metrics.macro_f1:.4f}, loss {metrics.loss:.4f}, "
-            f"expected calibration error {metrics.expected_calibration_error:.4f}"
-            + ("" if before is None else f", {before:.4f} before calibration")
-        ),
-    )
-    table.add_column("class")
+def totals_table(metrics: Metrics, promises: Promises | None = None) -> Table:
+    """What holds for all images together, and what is kept of the promises; 80 columns are enough."""
+    table = Table(metrics.split)
+    for heading in ("measured", "95 % interval", "wanted"):
+        table.add_column(heading, no_wrap=True)
+    table.add_row("right", _share(metrics.correct, metrics.images), _interval(wilson(metrics.correct, metrics.images)))
+    if tells_top5(metrics):
+        table.add_row("among the best five", f"{metrics.top5_accuracy:.2%}")
+    table.add_row(f"macro F1{_over(metrics)}", f"{metrics.macro_f1:.4f}")
+    table.add_row("loss", f"{metrics.loss:.4f}")
+    table.add_row("calibration error", f"{metrics.expected_calibration_error:.4f}")
+    if metrics.uncalibrated_error is not None:
+        table.add_row("before calibration", f"{metrics.uncalibrated_error:.4f}")
+    if promises is not None:
+        _add_promises(table, promises, metrics.images)
+    return table
+
+
+def _add_promises(table: Table, promises: Promises, images: int) -> None:
+    accepted, candidates = promises.accepted, promises.candidates
+    table.add_section()
+    table.add_row("accepted", _share(accepted.images, images))
+    if accepted.interval is not None:
+        wanted = "" if accepted.wanted is None else f"{accepted.wanted * 100:g} %"
+        rate = _share(accepted.right, accepted.images)
+        table.add_row("right of the accepted", rate, _interval(accepted.interval), wanted)
+    if candidates is not None:
+        rate, wanted = _share(candidates.right, images), f"{candidates.wanted * 100:g} %"
+        table.add_row("among the candidates", rate, _interval(candidates.interval), wanted)
+        table.add_row("candidates an answer", f"{candidates.mean_size:.2f} on average")
+
+
+def class_table(metrics: Metrics) -> Table:
+    """One row a class; what cannot be known of one without images has a dash."""
+    table = Table("class")
     for heading in ("precision", "recall", "F1", "images"):
         table.add_column(heading, justify="right")
-    for entry in metrics.per_class:
-        numbers = (f"{entry.precision:.4f}", f"{entry.recall:.4f}", f"{entry.f1:.4f}", str(entry.support))
-        table.add_row(escape(entry.label), *numbers)
+    guessed = np.array(metrics.confusion_matrix).sum(axis=0).tolist()
+    for entry, guesses in zip(metrics.per_class, guessed, strict=True):
+        known = (guesses or entry.support, entry.support, guesses or entry.support)
+        rates = (entry.precision, entry.recall, entry.f1)
+        cells = (f"{rate:.4f}" if seen else "-" for rate, seen in zip(rates, known, strict=True))
+        table.add_row(escape(entry.label), *cells, str(entry.support))
     return table
+
+
+def _over(metrics: Metrics) -> str:
+    """Which classes a mean is of, where it is not all of them with images of each."""
+    matrix = np.array(metrics.confusion_matrix)
+    absent = int((matrix.sum(axis=1) == 0).sum())
+    occur = int((matrix.sum(axis=0) + matrix.sum(axis=1) > 0).sum())
+    without = occur - (len(matrix) - absent)
+    if not absent:
+        return ""
+    return f" of {occur} classes" + (f", {without} of them without images" if without else "")
+
+
+def _share(count: int, images: int) -> str:
+    return f"{count / images:.2%} ({count:,} of {images:,})"
+
+
+def _interval(interval: tuple[float, float]) -> str:
+    return f"{interval[0] * 100:.2f} - {interval[1] * 100:.2f}"
 
 
 def confusion_table(metrics: Metrics) -> Table:
@@ -51,9 +94,11 @@ def confusion_table(metrics: Metrics) -> Table:
         for count, i, j in sorted(pairs, reverse=True)[:_WIDEST]:
             table.add_row(escape(labels[i]), escape(labels[j]), str(count))
         return table
-    table = Table("true \\ answered", *(escape(label) for label in labels), title="confusion matrix")
-    for label, row in zip(labels, matrix, strict=True):
-        table.add_row(escape(label), *map(str, row))
+    numbered = len(labels) > _NAMED
+    heads = [str(place) for place in range(len(labels))] if numbered else labels
+    table = Table("true \\ answered", *map(escape, heads), title="confusion matrix")
+    for place, (label, row) in enumerate(zip(labels, matrix, strict=True)):
+        table.add_row(escape(f"{place} {label}" if numbered else label), *map(str, row))
     return table
 
 
@@ -67,9 +112,8 @@ def comparison_table(found: "Comparison") -> Table:
     for heading in ("right", "accuracy", "95 % interval", "right\nalone", "held\nout"):
         table.add_column(heading, justify="right", no_wrap=True)
     for side, alone in ((found.first, found.first_only), (found.second, found.second_only)):
-        interval = f"{side.interval[0] * 100:.2f} - {side.interval[1] * 100:.2f}"
         held_out = {True: "yes", False: "no", None: "not known"}[side.held_out]
-        numbers = (f"{side.correct:,}", f"{side.accuracy:.2%}", interval, f"{alone:,}", held_out)
+        numbers = (f"{side.correct:,}", f"{side.accuracy:.2%}", _interval(side.interval), f"{alone:,}", held_out)
         table.add_row(escape(side.subject), side.precision, *numbers)
     return table
 

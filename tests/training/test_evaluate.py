@@ -53,6 +53,14 @@ def test_each_graph_is_measured_as_it_was_published(
     assert of_version.subject == f"shapes@1 ({precision})"
 
 
+def test_promises_are_measured_with_what_the_service_decides_by(finished: Run, store: Store, drawings: Path) -> None:
+    found = evaluate(open_subject("shapes", store), drawings).promises
+    manifest = store.manifest("shapes", 1)
+    assert found == evaluate(open_subject(str(finished.folder), store), None).promises
+    assert (found.accepted.wanted, found.accepted.share) == (manifest.decision.target, 0)
+    assert found.candidates is None  # for so few validation images there are none
+
+
 def test_other_data_is_measured_whole_and_said_to_be_other(
     store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -23,18 +23,22 @@ def evaluate(
     A folder without splits of its own is measured on what training held out of it. Of other images it is not known
     whether training has seen them: all are measured, and the table says so.
 
+    Besides, what it keeps of its promises there: how many answers are accepted and how many of these are right, and how
+    often the candidates hold the right label.
+
     Example: whatsit evaluate cifar10@production --data cifar-10-batches-bin --precision int8 --json
     """
     require_torch()
     from training.evaluate import evaluate
     from training.subject import open_subject
-    from training.tables import confusion_table, metrics_table, show
+    from training.tables import class_table, confusion_table, show, totals_table
 
     measured = evaluate(open_subject(subject, Store(store or default_root()), precision), data)
     if as_json:
         print_json(measured.model_dump(mode="json"))
         return
-    show(metrics_table(measured.metrics))
+    show(totals_table(measured.metrics, measured.promises))
+    show(class_table(measured.metrics))
     show(confusion_table(measured.metrics))
     if measured.warning:
         typer.echo(f"warning: {measured.warning}")

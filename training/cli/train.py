@@ -60,17 +60,24 @@ def train(  # noqa: PLR0913, PLR0917 - one for each option
 
 def _show(run: "Run", *, as_json: bool) -> None:
     from training.learnt import doubt
+    from training.promises import measure_promises
+    from training.report.evidence import read_answers
     from training.review import why_all_for_review
-    from training.tables import metrics_table, show
+    from training.tables import class_table, show, totals_table
 
+    metrics, calibration, answers = run.metrics(), run.calibration(), read_answers(run)
+    decision, conformal = calibration.decision, calibration.conformal
+    promises = measure_promises(answers.probabilities, answers.targets, decision, conformal)
     validated = len(run.splits().keys["validation"])
-    possible = (doubt(run.recipe(), run.info().origin), why_all_for_review(run.calibration().decision, validated))
+    possible = (doubt(run.recipe(), run.info().origin), why_all_for_review(decision, validated))
     told = [warning for warning in possible if warning is not None]
     if as_json:
         facts = {"run": str(run.folder), "epochs": [row.model_dump() for row in run.history()]}
-        print_json(facts | {"test": run.metrics().model_dump(mode="json"), "warning": "; ".join(told) or None})
+        test = {"test": metrics.model_dump(mode="json"), "promises": promises.model_dump(mode="json")}
+        print_json(facts | test | {"warning": "; ".join(told) or None})
         return
-    show(metrics_table(run.metrics()))
+    show(totals_table(metrics, promises))
+    show(class_table(metrics))
     for warning in told:
         typer.echo(f"warning: {warning}")
     typer.echo(f"next: whatsit publish {quote(str(run.folder))} --name NAME --alias production")

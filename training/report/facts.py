@@ -1,7 +1,6 @@
 """What the answers to the test split say beyond the metrics: how sure, how often right, how many accepted."""
 
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +8,7 @@ from numpy.typing import NDArray
 
 from models.manifest import Conformal, Decision
 from training.intervals import wilson
+from training.promises import accepts
 from training.report.evidence import Answers
 
 _POINTS = 200
@@ -60,7 +60,7 @@ def acceptance(answers: Answers, decision: Decision, target: float) -> Acceptanc
     counts = np.unique(np.linspace(least, total, min(_POINTS, total - least + 1)).astype(int)).tolist()
     return Acceptance(
         target,
-        chosen=_rate(answers, _accepted(answers, decision)),
+        chosen=_rate(answers, accepts(answers.probabilities, decision)),
         labels=accepted_by_label(answers, decision),
         curve=tuple(Rate(count, int(right[count - 1]), count / total) for count in counts),
         round_ones=tuple((threshold, _rate(answers, answers.scores >= threshold)) for threshold in _THRESHOLDS),
@@ -69,7 +69,7 @@ def acceptance(answers: Answers, decision: Decision, target: float) -> Acceptanc
 
 def accepted_by_label(answers: Answers, decision: Decision) -> tuple[Rate, ...]:
     """What ``decision`` accepts of the guesses of each label."""
-    accepted, guesses = _accepted(answers, decision), answers.probabilities.argmax(axis=1)
+    accepted, guesses = accepts(answers.probabilities, decision), answers.probabilities.argmax(axis=1)
     return tuple(_rate(answers, accepted & (guesses == label)) for label in range(answers.probabilities.shape[1]))
 
 
@@ -90,10 +90,3 @@ def set_sizes(answers: Answers, conformal: Conformal) -> tuple[tuple[str, Rate],
 
 def _rate(answers: Answers, accepted: NDArray[np.bool_]) -> Rate:
     return Rate(int(accepted.sum()), int(answers.right[accepted].sum()), float(accepted.mean()))
-
-
-def _accepted(answers: Answers, decision: Decision) -> NDArray[np.bool_]:
-    thresholds: Sequence[float] = decision.thresholds or (decision.threshold,) * answers.probabilities.shape[1]
-    wanted = np.asarray(thresholds, np.float32)[answers.probabilities.argmax(axis=1)]
-    accepted: NDArray[np.bool_] = answers.scores >= wanted
-    return accepted
