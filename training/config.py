@@ -6,13 +6,14 @@ starts and saved with the run. An unknown key is an error, so that a typing mist
 
 import json
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 
 from models.manifest import InputSpec, Strict
+from models.problems import Place, describe_problems
 from training.architectures.settings import Architecture
 from training.errors import InvalidRecipe
 from training.settings import (
@@ -95,16 +96,26 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = (), epochs: int | 
 
 
 def parse_recipe(text: str | bytes) -> Recipe:
-    """Validate a recipe in JSON, as it is saved with a run; raises InvalidRecipe naming the first wrong key."""
+    """Validate a recipe in JSON, as it is saved with a run; raises InvalidRecipe naming all wrong keys."""
     try:
         return Recipe.model_validate_json(text, strict=True)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in _key(first["loc"])) or "recipe"
-        raise InvalidRecipe(f"{where}: {first['msg'].removeprefix('Value error, ')}") from error
+        schema = Recipe.model_json_schema()
+        known = list(_keys(schema, schema["$defs"]))
+        raise InvalidRecipe(describe_problems(error, known, "recipe", _key)) from error
 
 
-def _key(place: tuple[int | str, ...]) -> tuple[int | str, ...]:
+def _keys(table: dict[str, Any], tables: dict[str, Any], path: str = "") -> Iterator[str]:
+    """The dotted paths of all keys of a table, and of the tables in it, in JSON Schema as pydantic writes it."""
+    for name, field in table["properties"].items():
+        yield f"{path}{name}"
+        inside = f"{path}{name}.0." if "items" in field else f"{path}{name}."
+        for part in field.get("oneOf") or field.get("anyOf") or [field.get("items", field)]:
+            if "$ref" in part:
+                yield from _keys(tables[part["$ref"].rpartition("/")[2]], tables, inside)
+
+
+def _key(place: Place) -> Place:
     """The path of a key as recipes write it; pydantic puts the kind of architecture in between."""
     return (place[0], *place[2:]) if place[:1] == ("architecture",) else place
 

@@ -11,7 +11,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from models.errors import WhatsitError
+from models.problems import describe_problems
 from service.cli import models, predict, serve, tune
+from service.settings import Settings
 
 app = typer.Typer(
     name="whatsit",
@@ -50,8 +52,7 @@ def main() -> None:
     except WhatsitError as error:
         _fail(str(error), 1)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        _fail(f"setting {'.'.join(map(str, first['loc']))}: {first['msg'].removeprefix('Value error, ')}", 2)
+        _fail(f"setting {describe_problems(error, Settings.model_fields, 'all')}", 2)
     except (TOMLDecodeError, UnicodeDecodeError) as error:
         _fail(f"whatsit.toml is not TOML: {error}", 2)
     except OSError as error:

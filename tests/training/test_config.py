@@ -53,6 +53,26 @@ def test_a_wrong_change_is_named(tmp_path: Path, change: str, named: str) -> Non
         load_recipe(str(recipe_file(tmp_path)), [change])
 
 
+@pytest.mark.parametrize(
+    ("change", "meant"),
+    [
+        ("decription=x", "description"),
+        ("epochs=3", "fit.epochs"),
+        ("learning_rate=3", "optimizer.learning_rate"),
+        ("architecture.blocks.0.chanels=3", "architecture.blocks.0.channels"),
+    ],
+)
+def test_of_an_unknown_key_the_likeliest_is_told(tmp_path: Path, change: str, meant: str) -> None:
+    with pytest.raises(InvalidRecipe, match=rf"^{change.partition('=')[0]}: not known, did you mean {meant}\?$"):
+        load_recipe(str(recipe_file(tmp_path)), [change])
+
+
+def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
+    told = r"^fit\.epochs: Input should be greater than or equal to 1; frobnicate: not known$"
+    with pytest.raises(InvalidRecipe, match=told):
+        load_recipe(str(recipe_file(tmp_path)), ["fit.epochs=0", "frobnicate=1"])
+
+
 @pytest.mark.parametrize("change", ["augment.saturation=0.2", "augment.hue=0.1"])
 def test_grey_images_have_no_colour_to_change(tmp_path: Path, change: str) -> None:
     with pytest.raises(InvalidRecipe, match="grey images have neither saturation nor hue"):

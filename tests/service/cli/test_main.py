@@ -55,7 +55,12 @@ def test_wrong_usage(whatsit: Whatsit, words: list[str]) -> None:
 
 @pytest.mark.parametrize(
     ("text", "reason"),
-    [("port =", "whatsit.toml is not TOML"), ("prot = 1", "setting prot"), ("port = 'x'", "setting port")],
+    [
+        ("port =", "whatsit.toml is not TOML"),
+        ("prot = 1", "setting prot: not known, did you mean port?"),
+        ("port = 'x'", "setting port"),
+        ("port = -1\nfrobnicate = 1", "; frobnicate: not known\n"),
+    ],
 )
 def test_a_file_of_settings_that_cannot_be_used(whatsit: Whatsit, text: str, reason: str) -> None:
     Path("whatsit.toml").write_text(text)
