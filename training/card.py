@@ -82,7 +82,7 @@ def model_card(name: str, run: Run, graphs: Mapping[Precision, Measured]) -> str
         macro_f1=metrics.macro_f1,
         loss=metrics.loss,
         ece=metrics.expected_calibration_error,
-        before="" if before is None else f" ({before:.4f} before calibration)",
+        before="" if before is None else _before(before, metrics.expected_calibration_error),
         doubt="" if doubted is None else f"\nMind: {_cell(doubted)}.\n",
         classes=_classes(
             metrics, calibration.decision, accepted_by_label(read_answers(run, reference), calibration.decision)
@@ -95,6 +95,10 @@ def model_card(name: str, run: Run, graphs: Mapping[Precision, Measured]) -> str
         validated=len(record.keys["validation"]),
         **_data(recipe, record),
     )
+
+
+def _before(before: float, after: float) -> str:
+    return f" ({before:.4f} before calibration{'' if after <= before else ', which did not lower it'})"
 
 
 def _best_five(metrics: Metrics) -> str:

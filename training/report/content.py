@@ -18,9 +18,10 @@ from training.intervals import macro_f1_interval, wilson
 from training.learnt import doubt
 from training.report.evidence import Evidence, read_answers, read_evidence
 from training.report.facts import Acceptance, Rate, acceptance, set_sizes
+from training.report.gain import Gain, calibration_gain
 from training.report.thumbnails import jpeg_uri
 from training.run import EpochMetrics, Run, RunInfo, best_epoch
-from training.scores import Bin, calibration_error, reliability, without_temperature
+from training.scores import Bin, reliability, without_temperature
 from training.variants.choose import graphs_of
 
 
@@ -28,12 +29,12 @@ from training.variants.choose import graphs_of
 class Content:
     """The facts of one report; ``illustrated`` is whether images of the data and names of its files may be shown.
 
-    The reliability ``before`` and ``after`` calibration is that of the test split, as all numbers are. ``sets`` are
-    the candidates of answers, by how many there are; none where no coverage was asked for or proved. All is of the
-    first of ``graphs``, the most exact one that is reported on; ``exact`` are the metrics of the one of float32, from
-    which the others were made, ``refused`` says why some are not to be published. ``sheet`` shows some training images
-    of each class, as a data URI; it and ``check`` are None where the run has none. ``recipe`` says of nothing where it
-    lies on this machine.
+    The reliability ``before`` and ``after`` calibration and its ``gain`` are those of the test split, as all numbers
+    are. ``sets`` are the candidates of answers, by how many there are; none where no coverage was asked for or proved.
+    All is of the first of ``graphs``, the most exact one that is reported on; ``exact`` are the metrics of the one of
+    float32, from which the others were made, ``refused`` says why some are not to be published. ``sheet`` shows some
+    training images of each class, as a data URI; it and ``check`` are None where the run has none. ``recipe`` says of
+    nothing where it lies on this machine.
     """
 
     title: str
@@ -51,7 +52,7 @@ class Content:
     calibration: Calibration
     before: list[Bin]
     after: list[Bin]
-    error_before: float
+    gain: Gain
     acceptance: Acceptance
     sets: tuple[tuple[str, Rate], ...]
     evidence: Evidence
@@ -110,7 +111,7 @@ def read_content(run: Run, title: str, precisions: Collection[Precision] = (), *
         calibration=calibration,
         before=reliability(plain, answers.targets),
         after=reliability(answers.probabilities, answers.targets),
-        error_before=calibration_error(plain, answers.targets),
+        gain=calibration_gain(plain, answers),
         acceptance=acceptance(answers, calibration.decision, recipe.decision.accuracy),
         sets=set_sizes(answers, calibration.conformal) if calibration.conformal else (),
         evidence=read_evidence(run, reference),

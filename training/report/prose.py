@@ -80,6 +80,21 @@ def _why(content: Content) -> str:
     return f"the last within one standard error of the least calibrated loss, that of epoch {least.epoch}"
 
 
+def calibrating(content: Content) -> str:
+    """What the temperature changed on the test split, and whether it helped."""
+    gain, images = content.gain, len(content.record.keys["validation"])
+    chance = ", which may be chance" if gain.is_chance else ""
+    told = (
+        f"The expected calibration error, how far scores are from that on average, is {gain.error_after:.2%}; it was "
+        f"{gain.error_before:.2%} before the temperature of {content.calibration.temperature:.3f}, which was fitted on "
+        f"{images:,} images for validation. The loss went from {gain.loss_before:.4f} to {gain.loss_after:.4f} nats"
+        f"{chance}."
+    )
+    if gain.helped:
+        return told
+    return f"{told} As far as the test split shows, calibration did not help; more images for validation make it surer."
+
+
 def deciding(content: Content) -> str:
     """What the chosen thresholds promised, and what they keep on the test split."""
     decision, found, wanted = content.calibration.decision, content.acceptance.chosen, content.acceptance.target

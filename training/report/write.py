@@ -71,6 +71,7 @@ def _view(content: Content) -> dict[str, object]:
         "classes": class_rows(content.metrics, content.calibration.decision, content.acceptance.labels)[:_MOST_ROWS],
         "training": prose.training_facts(content),
         "turning": prose.turning(content),
+        "calibrating": prose.calibrating(content),
         "deciding": prose.deciding(content),
         "covering": prose.covering(content),
         "data": prose.data_facts(content),

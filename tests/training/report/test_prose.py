@@ -7,7 +7,8 @@ from tests.training.report.support import data_check, history, made_up_run
 from training.curves import crossover
 from training.report.content import Content, read_content
 from training.report.facts import Rate
-from training.report.prose import covering, data_facts, deciding, duration, training_facts, turning
+from training.report.gain import Gain
+from training.report.prose import calibrating, covering, data_facts, deciding, duration, training_facts, turning
 from training.run import EpochMetrics, best_epoch
 
 
@@ -57,6 +58,17 @@ def test_what_sets_keep(content: Content, held: int, coverage: float, said: str)
     assert f"do so in {held}.0%" in told
     assert said in told
     assert told.endswith("There are 1.24 on average.")
+
+
+@pytest.mark.parametrize(
+    ("loss", "error", "chance", "helped"),
+    [(0.4, 0.01, False, True), (0.49, 0.04, True, True), (0.51, 0.04, True, False), (0.49, 0.06, True, False)],
+)
+def test_what_calibration_changed(content: Content, loss: float, error: float, chance: bool, helped: bool) -> None:
+    told = calibrating(replace(content, gain=Gain(0.5, loss, 0.02, 0.05, error)))
+    assert f"is {error:.2%}; it was 5.00% before the temperature of" in told
+    assert ("nats, which may be chance." in told) == chance
+    assert ("calibration did not help" in told) != helped
 
 
 def turned(content: Content, rows: list[EpochMetrics]) -> str:
