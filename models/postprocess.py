@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cache
 from itertools import takewhile
+from operator import itemgetter
 from typing import Literal
 
 import numpy as np
@@ -12,7 +13,7 @@ from models.manifest import Manifest
 
 Probabilities = NDArray[np.float32]
 
-_MANY = 50  # classes, from which on NumPy sorts faster
+_MANY = 50  # classes, from which on NumPy finds the best ones faster
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,30 +45,35 @@ class Answer:
 
 def answer(probabilities: Probabilities, manifest: Manifest, top_k: int) -> Answer:
     """Turn ``probabilities``, float32 ``[classes]``, into the answer; ties go to the lower index."""
-    scores: list[float] = probabilities.tolist()
-    order = _from_the_best(scores, probabilities)
-    labels, best = manifest.labels, order[0]
-    predictions = tuple(Prediction(labels[index], index, round(scores[index], 6)) for index in order[:top_k])
+    ranked, labels = _ranked(probabilities, manifest, top_k), manifest.labels
+    predictions = tuple(Prediction(labels[index], index, round(score, 6)) for index, score in ranked[:top_k])
+    best, score = ranked[0]
     # Before rounding to six decimals, on the scores that the thresholds were found on.
-    accepted = scores[best] >= _float32(manifest.decision.threshold_of(best))
+    accepted = score >= _float32(manifest.decision.threshold_of(best))
     decision: Literal["accept", "review"] = "accept" if accepted else "review"
-    return Answer(labels[best], predictions[0].score, decision, _candidates(scores, order, manifest), predictions)
+    return Answer(labels[best], predictions[0].score, decision, _candidates(ranked, manifest), predictions)
 
 
-def _from_the_best(scores: list[float], probabilities: Probabilities) -> list[int]:
-    if len(scores) > _MANY:
-        order: list[int] = np.argsort(-probabilities, kind="stable").tolist()
-        return order
-    return sorted(range(len(scores)), key=scores.__getitem__, reverse=True)
+def _ranked(probabilities: Probabilities, manifest: Manifest, top_k: int) -> list[tuple[int, float]]:
+    """Index and score of the ``top_k`` classes, and of all that may be candidates, the best first."""
+    if len(probabilities) <= _MANY:
+        return sorted(enumerate(probabilities.tolist()), key=itemgetter(1), reverse=True)
+    count = min(top_k, len(probabilities))
+    least = np.partition(probabilities, -count)[-count]
+    if manifest.conformal is not None:
+        least = min(least, np.float32(manifest.conformal.threshold))
+    found = np.flatnonzero(probabilities >= least)
+    order = np.argsort(-probabilities[found], kind="stable")
+    return list(zip(found[order].tolist(), probabilities[found][order].tolist(), strict=True))
 
 
-def _candidates(scores: list[float], order: list[int], manifest: Manifest) -> tuple[str, ...] | None:
+def _candidates(ranked: list[tuple[int, float]], manifest: Manifest) -> tuple[str, ...] | None:
     """The labels scored at least the threshold of the conformal sets, and the best one in any case."""
     if manifest.conformal is None:
         return None
     least = _float32(manifest.conformal.threshold)
-    others = takewhile(lambda index: scores[index] >= least, order[1:])
-    return tuple(manifest.labels[index] for index in (order[0], *others))
+    others = takewhile(lambda each: each[1] >= least, ranked[1:])
+    return tuple(manifest.labels[index] for index, _ in (ranked[0], *others))
 
 
 @cache

@@ -34,6 +34,22 @@ def test_ties_go_to_the_lower_index(manifest: Manifest) -> None:
     assert [p.index for p in answer(scores, many, 1000).predictions] == expected
 
 
+@pytest.mark.parametrize("top_k", [1, 5, 400, 1000])
+@pytest.mark.parametrize("threshold", [None, 0.0005, 0.9])
+def test_of_many_classes_the_same_are_found(manifest: Manifest, threshold: float | None, top_k: int) -> None:
+    """As if all were sorted, whichever of several equal scores is the last one that counts."""
+    scores = np.random.default_rng(0).integers(0, 20, 1000).astype(np.float32)
+    scores /= scores.sum()
+    many = manifest.model_copy(update={"labels": tuple(map(str, range(1000))), "conformal": None})
+    if threshold is not None:
+        many = conformal(many, threshold)
+    given, order = answer(scores, many, top_k), np.argsort(-scores, kind="stable").tolist()
+    assert [p.index for p in given.predictions] == order[:top_k]
+    if threshold is not None:
+        likely = [index for index in order if index == order[0] or scores[index] >= np.float32(threshold)]
+        assert given.candidates == tuple(map(str, likely))
+
+
 @pytest.mark.parametrize(("top_k", "count"), [(1, 1), (4, 4), (5, 4), (1000, 4)])
 def test_top_k_is_at_most_all(manifest: Manifest, top_k: int, count: int) -> None:
     assert len(answer(row(0.7, 0.1, 0.1, 0.1), manifest, top_k).predictions) == count
