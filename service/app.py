@@ -45,7 +45,7 @@ def create_app(settings: Settings, slot: Slot | None = None, opener: Opener | No
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(ClientDisconnect, _on_failure)
     # The last one added is the outermost.
-    app.add_middleware(BodyLimit, settings=settings)
+    app.add_middleware(BodyLimit, bodies=app.state.services.bodies)
     app.add_middleware(Drain, in_flight=in_flight)
     app.add_middleware(RequestContext, metrics=metrics)
     return app

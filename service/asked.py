@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, MutableMapping
 from typing import Any, NamedTuple, Protocol
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.types import Message, Receive
+from starlette.types import Message, Receive, Scope
 
 
 class Body(Protocol):
@@ -29,13 +29,22 @@ class Asked(NamedTuple):
 
 def asked_of(request: Request) -> Asked:
     """What came through ASGI."""
-    content_type = request.headers.get("content-type", "")
-    return Asked(content_type, _ArrivingBody(request.receive), request.scope["state"], request.receive)
+    return asked_while_it_comes(request.scope, request.receive)
 
 
-def asked_at_once(content_type: str, data: bytes, state: MutableMapping[str, Any]) -> Asked:
-    """What came whole."""
-    return Asked(content_type, _WholeBody(data), state, _nothing)
+def asked_while_it_comes(scope: Scope, receive: Receive) -> Asked:
+    """What ``receive`` brings the body of."""
+    return Asked(_content_type(scope), _ArrivingBody(receive), scope["state"], receive)
+
+
+def asked_at_once(scope: Scope, data: bytes) -> Asked:
+    """What came whole; that its client leaves must be told otherwise than by messages."""
+    return Asked(_content_type(scope), _WholeBody(data), scope["state"], _nothing)
+
+
+def _content_type(scope: Scope) -> str:
+    found: bytes = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
+    return found.decode("latin-1")
 
 
 class _ArrivingBody:

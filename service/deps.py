@@ -10,6 +10,7 @@ from models.store import Store
 from service.inference.fleet import Fleet
 from service.inference.opening import Opener
 from service.inference.pipeline import Pipeline
+from service.middleware.body_limit import Bodies
 from service.middleware.drain import InFlight
 from service.observability.metrics import Metrics
 from service.settings import Settings
@@ -27,6 +28,7 @@ class Services:
     pipeline: Pipeline
     metrics: Metrics
     in_flight: InFlight
+    bodies: Bodies
     slot: Slot
 
 

@@ -1,7 +1,7 @@
 """The plain way to ``predict``: from the protocol straight to the handler, past ASGI, middleware and FastAPI.
 
-They take longer than a small graph runs. Only a request that came whole and needs none of that goes this way; whatever
-is out of the ordinary goes through ASGI to the route of FastAPI, which has the same handler. benchmarks/RESULTS.md has
+They take longer than a small graph runs. Only a request that needs none of that goes this way; whatever is out of the
+ordinary goes through ASGI to the route of FastAPI, which has the same handler. benchmarks/RESULTS.md has
 the figures.
 """
 
@@ -12,16 +12,17 @@ import time
 from typing import NamedTuple
 
 from pydantic_core import to_json
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
-from starlette.types import Scope
+from starlette.types import Receive, Scope
 
 from models.errors import WhatsitError
 from models.refs import Ref, parse_ref
 from service.api.predict import DEFAULT_PATH, PATH, predict_image
-from service.asked import asked_at_once
+from service.asked import asked_at_once, asked_while_it_comes
 from service.deps import TOP_K, Services, answerable
 from service.errors import INTERNAL, Draining
-from service.middleware.body_limit import most_bytes
+from service.middleware.body_limit import LimitedBody
 from service.middleware.request_context import begin, finish
 from service.responses import failure, noted_problem
 from service.waiting import ON_LEAVING
@@ -48,27 +49,30 @@ class Direct:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._most_bytes = most_bytes(DEFAULT_PATH, services.settings)
+        self._whole_bytes = services.bodies.most_bytes(DEFAULT_PATH)
 
-    def takes(self, scope: Scope, body: bytes | bytearray) -> bool:
-        """Whether it answers such a request, whose body is whole: a POST to a path of ``predict`` without a query."""
+    def takes(self, scope: Scope) -> bool:
+        """Whether it answers such a request: a POST to a path of ``predict`` without a query."""
         return (
             scope["method"] == "POST"
             and not scope["query_string"]
             and (scope["path"] == DEFAULT_PATH or _REF.fullmatch(scope["path"]) is not None)
-            and len(body) <= self._most_bytes
             and not self._services.in_flight.draining
         )
 
-    async def answer(self, scope: Scope, body: bytes) -> Reply:
-        """The answer, or that to whatever went wrong; raises only CancelledError."""
+    async def answer(self, scope: Scope, receive: Receive, body: bytes | None) -> Reply:
+        """The answer, or that to whatever went wrong; raises only CancelledError.
+
+        ``body`` where it is whole already, None where ``receive`` is to bring it.
+        """
         started = time.monotonic()
         request_id = begin(scope)
         state, in_flight = scope["state"], self._services.in_flight
+        state.setdefault(ON_LEAVING, None)  # a client that leaves is noticed by the protocol
         in_flight.requests += 1
         try:
-            reply = _reply(await self._predict(scope, body), request_id)
-        except WhatsitError as error:
+            reply = _reply(await self._predict(scope, receive, body), request_id)
+        except (WhatsitError, ClientDisconnect) as error:
             reply = _of(failure(state, error), request_id)
         except asyncio.CancelledError:  # the server's last word to what is still in flight
             if not in_flight.draining:
@@ -83,12 +87,16 @@ class Direct:
         finish(self._services.metrics, scope, reply.status, time.monotonic() - started)
         return reply
 
-    async def _predict(self, scope: Scope, body: bytes) -> dict[str, object]:
-        scope["state"].setdefault(ON_LEAVING, None)  # a client that leaves is noticed by the protocol
-        ref = answerable(self._services, self._ref(scope))
-        content_type = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
-        asked = asked_at_once(content_type.decode("latin-1"), body, scope["state"])
-        return await predict_image(asked, self._services, ref, TOP_K)
+    async def _predict(self, scope: Scope, receive: Receive, body: bytes | None) -> dict[str, object]:
+        services = self._services
+        ref = answerable(services, self._ref(scope))
+        if body is not None and len(body) <= self._whole_bytes:  # and at most what is read at a time
+            return await predict_image(asked_at_once(scope, body), services, ref, TOP_K)
+        limited = LimitedBody(services.bodies, scope, receive)
+        try:
+            return await predict_image(asked_while_it_comes(scope, limited.receive), services, ref, TOP_K)
+        finally:
+            limited.release()
 
     def _ref(self, scope: Scope) -> Ref:
         if scope["path"] == DEFAULT_PATH:

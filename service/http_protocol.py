@@ -10,7 +10,7 @@ import socket
 import uuid
 from typing import Any, cast
 
-from starlette.types import Scope
+from starlette.types import Receive, Scope
 from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
@@ -167,10 +167,12 @@ class LimitedProtocol(HttpToolsProtocol):
         self.tasks.add(task)
 
     async def _answered(self, cycle: RequestResponseCycle, app: Any) -> None:
-        if cycle.more_body or not self._direct.takes(cast(Scope, cycle.scope), cycle.body):
+        scope = cast(Scope, cycle.scope)
+        if not self._direct.takes(scope):
             await cycle.run_asgi(app)
             return
-        reply = await self._direct.answer(cast(Scope, cycle.scope), bytes(cycle.body))
+        body = None if cycle.more_body else bytes(cycle.body)
+        reply = await self._direct.answer(scope, cast(Receive, cycle.receive), body)
         if self.flow.write_paused and not cycle.disconnected:
             await self.flow.drain()
         if not cycle.disconnected:

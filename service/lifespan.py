@@ -13,6 +13,7 @@ from service.deps import Services
 from service.inference.fleet import Fleet
 from service.inference.opening import LocalOpener, Opener
 from service.inference.pipeline import Pipeline
+from service.middleware.body_limit import Bodies
 from service.middleware.drain import InFlight
 from service.observability.metrics import Metrics
 from service.settings import Settings
@@ -30,7 +31,7 @@ def build_services(
     pipeline.admission.told = slot.hold
     opener = opener or LocalOpener(store, settings, slot.board.images_inside)
     fleet = Fleet(store, settings, opener)
-    services = Services(settings, store, opener, fleet, pipeline, metrics, in_flight, slot)
+    services = Services(settings, store, opener, fleet, pipeline, metrics, in_flight, Bodies(settings), slot)
     metrics.watch("whatsit_permits_held", "Images inside the service.", lambda: pipeline.admission.inside)
     metrics.watch("whatsit_permits", "The most images inside the service.", lambda: settings.queue_capacity)
     metrics.watch_engines(

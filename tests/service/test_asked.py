@@ -25,7 +25,7 @@ async def pieces(body: AsyncIterator[bytes]) -> list[bytes]:
 
 
 async def test_what_came_whole() -> None:
-    asked = asked_at_once("image/png", b"abc", {})
+    asked = asked_at_once({"headers": [], "state": {}}, b"abc")
     assert await asked.body.whole() == b"abc"
     assert await pieces(asked.body.pieces()) == [b"abc"]
 

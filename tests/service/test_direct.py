@@ -6,13 +6,14 @@ from typing import Any
 
 import httpx
 import pytest
-from starlette.types import Scope
+from starlette.types import Message, Receive, Scope
 
 from service.direct import Direct
 from service.observability.logs import FIELDS
 from service.schemas import BatchResponse, PredictResponse
 from tests.service.conftest import Start
 from tests.service.support.apps import App
+from tests.service.support.asgi import piece
 from tests.service.support.bodies import MULTIPART, files, json_image, multipart, part
 from tests.service.support.moods import FAILS, GOOD, SLOW, mood
 from tests.support.images import encode, solid
@@ -31,9 +32,13 @@ def scope_of(path: str, kind: str = PNG, method: str = "POST", query: bytes = b"
     return {"type": "http", "method": method, "path": path, "query_string": query, "headers": headers}
 
 
+async def never() -> Message:
+    raise AssertionError("it is whole")
+
+
 async def answer(app: App, path: str, content: bytes, kind: str = PNG) -> httpx.Response:
     """What is answered directly, as a client reads it."""
-    reply = await Direct(app.services).answer(scope_of(path, kind), content)
+    reply = await Direct(app.services).answer(scope_of(path, kind), never, content)
     headers = [tuple(line.split(b": ", 1)) for line in reply.headers.removesuffix(b"\r\n").split(b"\r\n")]
     return httpx.Response(reply.status, headers=headers, content=reply.body)
 
@@ -135,16 +140,52 @@ async def test_what_is_cut_off_is_told_so_by_a_server_that_ends(start: Start, dr
     ],
 )
 async def test_only_the_plain_request_is_taken(app: App, method: str, path: str, query: bytes, taken: bool) -> None:
-    assert Direct(app.services).takes(scope_of(path, PNG, method, query), RED) == taken
+    assert Direct(app.services).takes(scope_of(path, PNG, method, query)) == taken
 
 
-async def test_nor_is_one_whose_body_is_too_large_or_comes_too_late(start: Start) -> None:
-    async with start(max_image_bytes=len(RED)) as app:
-        direct, scope = Direct(app.services), scope_of("/v1/predict")
-        assert direct.takes(scope, RED)
-        assert not direct.takes(scope, RED + bytes(100_000))
-        app.services.in_flight.draining = True
-        assert not direct.takes(scope, RED)
+async def test_nor_is_one_that_comes_too_late(app: App) -> None:
+    direct, scope = Direct(app.services), scope_of("/v1/predict")
+    assert direct.takes(scope)
+    app.services.in_flight.draining = True
+    assert not direct.takes(scope)
+
+
+@pytest.mark.parametrize("pieces", [[RED], [RED[:9], b"", RED[9:]], [b"", RED]])
+async def test_a_body_may_come_in_pieces(app: App, pieces: list[bytes]) -> None:
+    reply = await Direct(app.services).answer(scope_of("/v1/predict"), arriving(pieces), None)
+    assert reply.status == 200
+    assert app.services.bodies.held == 0
+
+
+@pytest.mark.parametrize("whole", [True, False])
+async def test_a_body_that_is_too_large_is_refused_however_it_comes(start: Start, whole: bool) -> None:
+    body = bytes(100_000)
+    async with start(max_image_bytes=100) as app:
+        given = body if whole else None
+        reply = await Direct(app.services).answer(scope_of("/v1/predict"), arriving([body[:9], body[9:]]), given)
+        assert reply.status == 413
+        assert b"body-too-large" in reply.body
+        assert app.services.bodies.held == 0
+
+
+async def test_a_client_that_leaves_in_the_middle_is_noted_as_that(app: App, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "whatsit.request")
+
+    async def gone() -> Message:
+        return {"type": "http.disconnect"}
+
+    assert (await Direct(app.services).answer(scope_of("/v1/predict"), gone, None)).status == 499
+    assert vars(caplog.records[-1])[FIELDS]["problem"] == "client-left"
+
+
+def arriving(pieces: list[bytes]) -> Receive:
+    left = [piece(each) for each in pieces]
+    left[-1]["more_body"] = False
+
+    async def receive() -> Message:
+        return left.pop(0)
+
+    return receive
 
 
 async def test_answers_are_what_the_schemas_say(app: App) -> None:

@@ -34,7 +34,7 @@ class Client:
 
     def __init__(self) -> None:
         self.leaves = asyncio.Event()
-        self.asked = asked_at_once("", b"", {})._replace(receive=self._receive)
+        self.asked = asked_at_once({"headers": [], "state": {}}, b"")._replace(receive=self._receive)
 
     async def _receive(self) -> Message:
         await self.leaves.wait()
@@ -115,4 +115,7 @@ async def test_what_is_left_of_a_body_is_no_disconnect(work: Work) -> None:
         await asyncio.get_running_loop().create_future()
         raise AssertionError
 
-    assert await wanted(asked_at_once("", b"", {})._replace(receive=receive), work.run(), soon()) == "result"
+    assert (
+        await wanted(asked_at_once({"headers": [], "state": {}}, b"")._replace(receive=receive), work.run(), soon())
+        == "result"
+    )
