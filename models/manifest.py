@@ -199,7 +199,7 @@ class Origin(Strict):
             case "file":
                 return f"{self.name} (sha256 {self.sha256[:8]})"
             case "run":
-                return f"{self.name}, epoch {self.epoch}"
+                return f"the run {self.name}, epoch {self.epoch}"
             case "version":
                 return f"{self.name}@{self.version} ({self.precision})"
 

@@ -12,20 +12,19 @@ from training.records import Facts, Record
 
 
 def runs_table(runs: Sequence[Listed]) -> Table:
-    """Two lines a run, so that 80 columns are enough."""
+    """A few lines a run, so that 80 columns are enough, and a rule between them."""
     caption = "test: accuracy, 95 % interval; ECE: calibration error before, after"
-    table = Table(box=box.SIMPLE, pad_edge=False, padding=(0, 1, 0, 0), caption=caption)
-    table.add_column("run\nrecipe", overflow="fold")
+    table = Table(box=box.HORIZONTALS, show_lines=True, pad_edge=False, padding=(0, 1, 0, 0), caption=caption)
+    table.add_column("run\nrecipe\nchanges to it", overflow="fold")
     table.add_column("state\nbegan", no_wrap=True)
-    for heading in ("epochs\ntime", "parameters", "test", "ECE"):
+    for heading in ("epochs\ntime\nparameters", "test", "ECE"):
         table.add_column(heading, justify="right", no_wrap=True)
     for entry in runs:
         facts = entry.facts
         table.add_row(
-            escape(facts.run if facts.recipe == facts.run else f"{facts.run}\n{facts.recipe}"),
+            escape("\n".join((facts.run, *_differing(facts), *entry.changes))),
             f"{entry.state}\n{facts.began:%Y-%m-%d %H:%M}",
-            f"{facts.epochs}/{facts.planned_epochs}\n{timedelta(seconds=round(facts.seconds))}",
-            f"{facts.parameters:,}",
+            f"{facts.epochs}/{facts.planned_epochs}\n{timedelta(seconds=round(facts.seconds))}\n{facts.parameters:,}",
             "\n".join(_test(facts)),
             "\n".join(_errors(facts)),
         )
@@ -60,6 +59,11 @@ def run_table(entry: Listed, records: Iterable[Record]) -> Table:
     for record in records:
         table.add_row(f"{record.at:%Y-%m-%d %H:%M:%S}", escape(" ".join((record.state, record.reason))))
     return table
+
+
+def _differing(facts: Facts) -> list[str]:
+    """The recipe, where the run is not called by its name."""
+    return [] if facts.recipe == facts.run else [facts.recipe]
 
 
 def _test(facts: Facts) -> list[str]:

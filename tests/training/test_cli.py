@@ -40,6 +40,7 @@ def test_from_a_folder_to_a_published_version(tmp_path: Path, drawings: Path) ->
     (listed,) = json.loads(out)
     assert (code, listed["state"], listed["changes"]) == (0, "finished", ["augment.flip=random", "fit.epochs=1"])
     assert listed["facts"]["test_accuracy"] == facts["test"]["accuracy"]
+    assert "\n augment.flip=random " in invoke("runs", "list", "--runs", tmp_path)[1]
 
     code, out = invoke("publish", run, "--name", "shapes", "--alias", "production", "--store", store, "--json")
     published = json.loads(out)

@@ -160,7 +160,7 @@ def test_what_the_weights_had_learnt_from_is_not_held_out(drawn: Run, leaky: Run
     count = len({*keys["train"], *keys["validation"]} & {*leaky.splits().keys["test"]})
     assert origin.learnt_test_images == count > 0
     publish(leaky, store, "shapes", who="tests")
-    told = f"the weights that the training began with, run, epoch 1, learnt from {count} images of its test split"
+    told = f"the weights that the training began with, the run run, epoch 1, learnt from {count} images of its test"
     for name in (str(leaky.folder), "shapes"):
         found = evaluate(open_subject(name, store), Path(str(leaky.info().data_path)))
         assert (found.same_test_split, found.held_out, found.metrics.split) == (True, False, "test")

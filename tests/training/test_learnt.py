@@ -53,7 +53,7 @@ def test_test_images_that_the_weights_have_learnt_from_are_counted_and_warned_of
     origin = new.info().origin
     assert origin == ORIGIN.model_copy(update={"learnt_test_images": count})
     told = capsys.readouterr().err
-    assert f"warning: the weights that the training began with, old, epoch 3, learnt from {count} images of its" in told
+    assert f"the weights that the training began with, the run old, epoch 3, learnt from {count} images of" in told
     assert spares_test("old", origin) is False
 
 

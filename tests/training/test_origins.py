@@ -123,7 +123,7 @@ def test_a_file_that_is_no_state_dict_is_refused(
 def test_a_run_gives_the_weights_and_the_normalisation_of_its_best_epoch(finished: Run) -> None:
     weights = find_weights(str(finished.folder), None)
     best = torch.load(finished.best, weights_only=True)
-    assert weights.origin.title == f"run, epoch {best['epoch']}"
+    assert weights.origin.title == f"the run run, epoch {best['epoch']}"
     assert weights.origin.sha256 == hashlib.sha256(finished.best.read_bytes()).hexdigest()
     assert torch.equal(weights.layers[1].weight, best["network"]["body.2.weight"])
     assert weights.normalisation is not None

@@ -91,7 +91,7 @@ def test_a_run_that_fails_in_reading_leaves_a_record_and_is_not_in_the_way(tmp_p
     ("change", "told"),
     [
         ("input.height=3", "an input of 3 x 16 is too small"),
-        ("transfer.weights={finished}", "nothing of run, epoch . fits"),
+        ("transfer.weights={finished}", "nothing of the run run, epoch . fits"),
     ],
 )
 def test_a_mistake_in_the_recipe_leaves_nothing_in_the_way(

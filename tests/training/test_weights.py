@@ -56,7 +56,7 @@ def test_a_run_gives_all_but_its_head(finished: Run, tmp_path: Path) -> None:
     assert torch.equal(network.mean, expected.mean)
     assert torch.equal(network.std, expected.std)
     assert torch.equal(network.body[15].weight, head)
-    assert taken.source.startswith("run, epoch ")
+    assert taken.source.startswith("the run run, epoch ")
     assert taken.origin is not None
     assert taken.origin.layers == 4
     learning = {name for name, parameter in network.named_parameters() if parameter.requires_grad}
