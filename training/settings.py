@@ -47,8 +47,8 @@ class DataSettings(Strict):
     the data.
     """
     validation: Part = 0.1
-    """The share of the images that is drawn for validation where the data has no such split. To accept any answers takes
-    59 images at the least, where 95 % of these are to be right, and better some hundreds.
+    """The share of the images that is drawn for validation where the data has no such split. To accept any answers
+    takes 59 images at the least, where 95 % of these are to be right, and better some hundreds.
     """
     test: Part = 0.15
     """The share that is drawn for the test where the data has no such split."""
