@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.documents import REPORT
+from models.errors import InvalidManifest
 from models.layout import graph_file
 from models.manifest import Manifest, Precision, Provenance
 from models.promotion import check_promotion, promote
@@ -58,6 +59,22 @@ def publish(
     if alias is not None:
         promote(store, manifest, alias, who=who, why=why, new_labels=new_labels)
     return manifest
+
+
+def published_before(store: Store, manifest: Manifest) -> int | None:
+    """The first version before that of ``manifest`` that has the very same graphs, None where there is none."""
+    for version in store.versions(manifest.name):
+        try:
+            earlier = store.manifest(manifest.name, version)
+        except InvalidManifest:  # nothing can be said of it
+            continue
+        if version < manifest.version and _graph_files(earlier) == _graph_files(manifest):
+            return version
+    return None
+
+
+def _graph_files(manifest: Manifest) -> dict[Precision, str]:
+    return {precision: manifest.files[graph.file] for precision, graph in manifest.graphs.items()}
 
 
 def make_release(run: Run, name: str, contents: Contents = Contents()) -> Release:

@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from models import store
 from models.aliases import move_alias
@@ -16,7 +15,7 @@ from models.manifest import PRECISIONS
 from models.store import Store
 from tests.support.bundles import publish_tiny
 from tests.training.support import write_classes
-from tests.training.test_cli import app, invoke
+from tests.training.test_cli import invoke
 from training.run import Run
 
 
@@ -67,13 +66,24 @@ def test_a_version_that_accepts_nothing_is_warned_of(finished: Run, tmp_path: Pa
     assert json.loads(invoke(*words, "--json")[1])["warning"].startswith(told)
 
 
+def test_a_run_that_was_published_before_is_warned_of(finished: Run, tmp_path: Path) -> None:
+    words = ("publish", finished.folder, "--name", "shapes", "--store", tmp_path)
+    assert "very same" not in invoke(*words, "--precision", "int8")[1]
+    assert "very same" not in invoke(*words, "--precision", "fp32")[1]
+    (tmp_path / "shapes" / "1" / "manifest.json").write_text("{")
+    assert "warning: shapes@2 has the very same graphs" in invoke(*words, "--precision", "fp32")[1]
+    assert (
+        "shapes@2 has the very same graphs" in json.loads(invoke(*words, "--precision", "fp32", "--json")[1])["warning"]
+    )
+
+
 def test_a_store_that_the_next_installation_may_take_away_is_warned_of(
     finished: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store, "__file__", str(tmp_path / "site-packages" / "models" / "store.py"))
     words = ["publish", str(finished.folder), "--name", "shapes"]
-    assert "set WHATSIT_STORE" in CliRunner().invoke(app, words).stderr
-    assert CliRunner().invoke(app, [*words, "--store", str(tmp_path)]).stderr == ""
+    assert "set WHATSIT_STORE" in invoke(*words)[1]
+    assert "WHATSIT_STORE" not in invoke(*words, "--store", tmp_path)[1]
 
 
 def test_a_user_without_a_name_can_publish(finished: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

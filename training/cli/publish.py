@@ -1,5 +1,6 @@
 """``whatsit publish``."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -58,30 +59,42 @@ def publish(  # noqa: PLR0913, PLR0917 - one for each option
     place = Store(store or default_root())
     contents = Contents(golden, report_images, [name for name in PRECISIONS if name in (precisions or ())])
     manifest = publish(Run(run), place, name, contents, alias=alias, new_labels=new_labels, who=who())
-    if is_replaceable(place.root):
-        typer.echo(
-            f"warning: {place.root} belongs to the installation and may be lost with the next one: give --store DIR, "
-            "with every command, or set WHATSIT_STORE",
-            err=True,
-        )
-    _show(manifest, alias, place.bundle(name, manifest.version), golden, as_json=as_json)
+    _show(manifest, alias, place, golden, as_json=as_json)
 
 
-def _show(manifest: Manifest, alias: str | None, folder: Path, golden: Path | None, *, as_json: bool) -> None:
-    from training.review import why_all_for_review
-
-    name, accuracy, images = manifest.name, manifest.metrics.accuracy, len(read(folder).images)
-    warning = why_all_for_review(manifest.decision, manifest.provenance.data["images"]["validation"])
+def _show(manifest: Manifest, alias: str | None, store: Store, golden: Path | None, *, as_json: bool) -> None:
+    name, accuracy, warnings = manifest.name, manifest.metrics.accuracy, list(_warnings(manifest, store))
+    folder = store.bundle(name, manifest.version)
+    images = len(read(folder).images)
     if as_json:
-        facts = {"name": name, "version": manifest.version, "alias": alias, "accuracy": accuracy, "warning": warning}
+        facts = {"name": name, "version": manifest.version, "alias": alias, "accuracy": accuracy}
         origin = {"golden_images": images, "golden_from": "the test split" if golden is None else str(golden)}
-        print_json(facts | {"precisions": list(manifest.graphs), "folder": str(folder)} | origin)
+        graphs = {"precisions": list(manifest.graphs), "folder": str(folder)}
+        print_json(facts | {"warning": "; ".join(warnings) or None} | graphs | origin)
         return
     also = f", now {name}@{alias}" if alias else ""
-    graphs = ", ".join(manifest.graphs)
-    typer.echo(f"published {name}@{manifest.version}{also}: {graphs}, {accuracy:.2%}; {folder}")
+    graph_names = ", ".join(manifest.graphs)
+    typer.echo(f"published {name}@{manifest.version}{also}: {graph_names}, {accuracy:.2%}; {folder}")
     if golden is None:
         where = f"golden images, which prove it ({folder / GOLDEN_DIR})"
         typer.echo(f"of the test split {images} images are part of it, as {where}; --golden DIR takes others")
-    if warning:
+    for warning in warnings:
         typer.echo(f"warning: {warning}")
+
+
+def _warnings(manifest: Manifest, store: Store) -> Iterator[str]:
+    from training.release import published_before
+    from training.review import why_all_for_review
+
+    if (review := why_all_for_review(manifest.decision, manifest.provenance.data["images"]["validation"])) is not None:
+        yield review
+    if (before := published_before(store, manifest)) is not None:
+        yield (
+            f"{manifest.name}@{before} has the very same graphs, so that this version answers as that one does; "
+            "`whatsit models promote` moves an alias without a new version"
+        )
+    if is_replaceable(store.root):
+        yield (
+            f"{store.root} belongs to the installation and may be lost with the next one: give --store DIR, with "
+            "every command, or set WHATSIT_STORE"
+        )
