@@ -58,7 +58,8 @@ class Batcher(Generic[Item, Row]):
         self._loop = asyncio.get_running_loop()
         self._urgent: deque[_Entry[Item, Row]] = deque()
         self._patient: deque[_Entry[Item, Row]] = deque()
-        self._wakes: SimpleQueue[None] = SimpleQueue()
+        self._wakes: list[SimpleQueue[None]] = [SimpleQueue() for _ in range(lanes)]
+        self._sleeping: list[int] = []  # lanes
         self._waking = False
         self._running: dict[int, tuple[float, list[_Entry[Item, Row]]]] = {}  # by lane, and since when
         self._closing = False
@@ -123,9 +124,33 @@ class Batcher(Generic[Item, Row]):
             self._work_here()
 
     def _wake_lanes(self) -> None:
-        """Wake every lane that sleeps; one that is busy looks for itself when it is done."""
-        for _ in range(self._lanes - self._wakes.qsize()):
-            self._wakes.put(None)
+        """Wake no more lanes than there is work for; one that is busy looks for itself when it is done.
+
+        The one that fell asleep last comes first. Were images that come alone run by one lane after the other, their
+        threads would meet those of onnxruntime on the same cores: of 3.5 ms the 99th percentile became 9.4, not 4.2.
+        """
+        for _ in range(self._lanes if self._closing else self.waiting):
+            with suppress(IndexError):
+                self._wakes[self._sleeping.pop()].put(None)
+
+    def _sleep(self, lane: int, timeout: float | None = None) -> bool:
+        """Have a lane sleep until it is woken, or nothing came within the timeout: then False."""
+        self._sleeping.append(lane)
+        if timeout is None and (self.waiting or self._closing):  # it came before this lane could be woken
+            return self._rise(lane)
+        try:
+            self._wakes[lane].get(timeout=timeout)
+        except Empty:
+            return self._rise(lane) and False
+        return True
+
+    def _rise(self, lane: int) -> bool:
+        """Have a lane wake by itself, unless it is being woken."""
+        try:
+            self._sleeping.remove(lane)
+        except ValueError:
+            self._wakes[lane].get()
+        return True
 
     def _work_here(self) -> None:
         """Run what has come since the last time: were it one batch, new requests would be read faster than answered."""
@@ -138,22 +163,20 @@ class Batcher(Generic[Item, Row]):
         try:
             while self.waiting or not self._closing:
                 if self._max_wait:
-                    self._let_it_fill()
+                    self._let_it_fill(lane)
                 if entries := self._collect():
                     self._running[lane] = (time.monotonic(), entries)
                     self._run_batch(entries)
                     del self._running[lane]
                 elif not self._closing:
-                    self._wakes.get()
+                    self._sleep(lane)
         finally:
             self._tell(self._lane_ended, lane)
 
-    def _let_it_fill(self) -> None:
+    def _let_it_fill(self, lane: int) -> None:
         until = time.monotonic() + self._max_wait
         while 0 < self.waiting < self._max_batch and not self._closing:
-            try:
-                self._wakes.get(timeout=max(0.0, until - time.monotonic()))
-            except Empty:
+            if not self._sleep(lane, max(0.0, until - time.monotonic())):
                 return
 
     def _collect(self) -> list[_Entry[Item, Row]]:
