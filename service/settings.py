@@ -46,7 +46,7 @@ class Settings(BaseSettings):
         description="The ref that /v1/predict uses; when not set, cifar10 if the store has it, else its only model.",
     )
     workers: Workers = Field(
-        "auto", description="Processes that share the port: a number, or auto for one a core, at most eight."
+        "auto", description="Processes that share the port: a number, or auto for what the default model is worth."
     )
     engine: Literal["auto", "own", "shared"] = Field(
         "auto",

@@ -3,12 +3,15 @@
 import multiprocessing
 from collections.abc import Callable
 from multiprocessing.connection import Connection
+from typing import TypeVar, cast
 
 from models.errors import WhatsitError
 
+T = TypeVar("T")
 
-def apart(work: Callable[[], object]) -> None:
-    """Do ``work`` in a forked process; raise the WhatsitError or OSError that it raises.
+
+def apart(work: Callable[[], T]) -> T:
+    """Do ``work`` in a forked process; return what it returns, or raise the WhatsitError or OSError that it raises.
 
     It may start threads, and open CUDA, which no process can use that was forked after it. Raises RuntimeError when
     the process ends in any other way.
@@ -19,19 +22,20 @@ def apart(work: Callable[[], object]) -> None:
     process.start()
     sending.close()
     try:
-        error = receiving.recv()
+        result, error = receiving.recv()
     except EOFError:
         process.join()
         raise RuntimeError(f"a process that was started apart ended with exit code {process.exitcode}") from None
     process.join()
     if error is not None:
         raise error
+    return cast(T, result)
 
 
 def _do(work: Callable[[], object], sending: Connection) -> None:
     try:
-        work()
+        result = work()
     except (WhatsitError, OSError) as error:
-        sending.send(error)
+        sending.send((None, error))
     else:
-        sending.send(None)
+        sending.send((result, None))

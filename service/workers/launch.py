@@ -33,7 +33,7 @@ def serve(settings: Settings) -> int:
     each = shares.settings.model_dump(include={"lanes", "decode_threads", "queue_capacity"})
     log.info("starting", extra={"workers": shares.workers, "reason": shares.reason, "each": each})
     log.info("listening", extra={"host": settings.host, "port": sockets[0][0].getsockname()[1]})
-    if shares.workers > 1 or shares.shared:
+    if settings.workers != 1 or shares.shared:
         return _supervise(shares, sockets)
     try:
         server.serve(shares.settings, sockets[0])

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from models.runtime import real_devices
 from service.cores import usable_cores
 from service.settings import Settings
+from service.workers.number import number_of_workers
 
 # Else one image that takes long would hold up all the others of its worker.
 _LEAST_DECODERS = 2
-# Each has its own copy of every version that is open; with more cores each runs several batches at a time.
-_MOST_BY_ITSELF = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +33,7 @@ def shares_of(settings: Settings) -> Shares:
 
 
 def _workers(settings: Settings) -> tuple[int, str]:
-    if settings.workers != "auto":
-        return settings.workers, "as set"
-    cores = usable_cores()
-    return min(cores, _MOST_BY_ITSELF), f"auto: one for each of {cores} cores, at most {_MOST_BY_ITSELF}"
+    return number_of_workers(settings) if settings.workers == "auto" else (settings.workers, "as set")
 
 
 def _on_cuda(settings: Settings) -> bool:

@@ -12,6 +12,7 @@ from service.workers.apart import apart
 
 def succeeds():
     threading.Thread(target=time.sleep, args=(100,), daemon=True).start()
+    return [1, "two"]
 
 def fails():
     raise ModelNotFound("there is no model pets")
@@ -20,7 +21,7 @@ def dies():
     os._exit(7)
 
 try:
-    apart(globals()[sys.argv[1]])
+    print(apart(globals()[sys.argv[1]]))
 except Exception as error:
     print(type(error).__name__, error)
 print("threads", threading.active_count())
@@ -30,7 +31,7 @@ print("threads", threading.active_count())
 @pytest.mark.parametrize(
     ("work", "told"),
     [
-        ("succeeds", []),
+        ("succeeds", ["[1, 'two']"]),
         ("fails", ["ModelNotFound there is no model pets"]),
         ("dies", ["RuntimeError a process that was started apart ended with exit code 7"]),
     ],

@@ -1,5 +1,6 @@
 """How many workers there are, and what each of them gets."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,14 +19,12 @@ def test_one_alone_gets_what_is_set() -> None:
     assert (shares.workers, shares.settings) == (1, settings)
 
 
-@pytest.mark.parametrize(("cores", "workers"), [(1, 1), (2, 2), (8, 8), (64, 8)])
-def test_by_itself_there_is_one_a_core_and_not_too_many(
-    monkeypatch: pytest.MonkeyPatch, cores: int, workers: int
+def test_nobody_saying_how_many_there_are_as_many_as_the_default_model_is_worth(
+    monkeypatch: pytest.MonkeyPatch, colours_root: Path
 ) -> None:
-    monkeypatch.setattr("service.workers.shares.usable_cores", lambda: cores)
-    shares = shares_of(Settings(**CPU))
-    assert shares.workers == workers
-    assert shares.settings.lanes == (0 if workers == 1 else cores // workers)
+    monkeypatch.setattr("service.workers.number.usable_cores", lambda: 4)
+    shares = shares_of(Settings(store=colours_root, default_model="tiny", **CPU))
+    assert shares.workers == 4
 
 
 @pytest.mark.parametrize(
