@@ -59,13 +59,13 @@ class Running:
 
 
 @contextmanager
-def running(settings: Mapping[str, object] | None = None, log: int | None = None) -> Iterator[Running]:
+def running(settings: Mapping[str, object] | None = None, log: int | None = None, port: int = 0) -> Iterator[Running]:
     """Start ``whatsit serve`` with ``settings`` (by their names), wait until all of it is ready, stop it in the end.
 
-    ``log`` is a file descriptor for its log, standard error when left out. Raises RuntimeError when it ends or does
-    not become ready.
+    ``log`` is a file descriptor for its log, standard error when left out; a ``port`` of 0 is a free one. Raises
+    RuntimeError when it ends or does not become ready.
     """
-    port = _free_port()
+    port = port or _free_port()
     environment = os.environ | {f"WHATSIT_{name.upper()}": str(value) for name, value in (settings or {}).items()}
     command = [sys.executable, "-m", "service.cli.main", "serve", "--port", str(port)]
     server = Running(subprocess.Popen(command, env=environment, stderr=log), port)  # noqa: S603 - our own command
