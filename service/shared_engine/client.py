@@ -5,7 +5,7 @@ import itertools
 import logging
 import socket
 from functools import partial
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 from pydantic_core import from_json, to_json
@@ -24,7 +24,22 @@ from service.shared_engine.wire import Infer, Kind, Messages, message, pack_infe
 log = logging.getLogger(__name__)
 
 _AGAIN_S = 0.05
+_PATIENCE_S = 10.0  # a process that has died has a successor within two; a request has a deadline of its own
 _STARTING = "the process that runs the models is starting; ask again in a moment"
+
+
+class ProcessDied(NotReady):
+    """The engine's process died before it answered."""
+
+
+class Handle(NamedTuple):
+    """What a process calls a version that it has open, and the connection to that process."""
+
+    connection: "_Connection"
+    number: int
+    manifest: Manifest
+    device: RealDevice
+    precision: Precision
 
 
 class RemoteOpener:
@@ -41,13 +56,35 @@ class RemoteOpener:
         self._reachable = asyncio.Event()
 
     async def __call__(self, name: str, version: int) -> Engine:
-        """Return an engine that was proved there; raises NotReady, NotFound, a BundleError or DeviceUnavailable."""
-        connection = self._connection
-        if connection is None:
-            raise NotReady(_STARTING)
-        told = from_json(await connection.ask(Kind.OPEN, to_json({"name": name, "version": version})))
+        """Return an engine that was proved there; raises as ``open``."""
+        return RemoteEngine(self, await self.open(name, version))
+
+    async def open(self, name: str, version: int) -> Handle:
+        """Have a version opened, waiting for the process where it is being replaced.
+
+        Raises NotReady, NotFound, a BundleError or DeviceUnavailable.
+        """
+        asked = to_json({"name": name, "version": version})
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                connection, answer = await self._ask_whoever_lives(asked)
+        except TimeoutError:
+            raise NotReady(_STARTING) from None
+        told = from_json(answer)
         manifest = Manifest.model_validate(told["manifest"])
-        return RemoteEngine(connection, told["handle"], manifest, told["device"], told["precision"])
+        return Handle(connection, told["handle"], manifest, told["device"], told["precision"])
+
+    async def _ask_whoever_lives(self, asked: bytes) -> tuple["_Connection", bytes]:
+        while True:
+            connection = self._connection
+            if connection is None or connection.lost.done():
+                self._reachable.clear()  # which keep_connected may not have come to yet
+                await self._reachable.wait()
+                continue
+            try:
+                return connection, await connection.ask(Kind.OPEN, asked)
+            except ProcessDied:  # who dies still lets others in
+                log.info("the engine's process died while it was asked for a version")
 
     async def keep_connected(self) -> None:
         """Stay connected for as long as the service runs, and connect anew when the engine's process has died."""
@@ -78,29 +115,49 @@ class RemoteOpener:
 
 
 class RemoteEngine:
-    """One version in the engine's process."""
+    """One version in the engine's process, and in its successor when it has died."""
 
-    def __init__(
-        self,
-        connection: "_Connection",
-        handle: int,
-        manifest: Manifest,
-        device: RealDevice,
-        precision: Precision,
-    ) -> None:
-        self._connection = connection
+    def __init__(self, opener: RemoteOpener, handle: Handle) -> None:
+        self._opener = opener
         self._handle = handle
-        self.manifest = manifest
-        self.device = device
-        self.precision = precision
+        self._renewing = asyncio.Lock()
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the version is."""
+        return self._handle.manifest
+
+    @property
+    def device(self) -> RealDevice:
+        """``cpu`` or ``cuda``."""
+        return self._handle.device
+
+    @property
+    def precision(self) -> Precision:
+        """The precision of the graph that runs."""
+        return self._handle.precision
 
     async def infer(self, pixels: Pixels, deadline: float, *, urgent: bool = True) -> Delivered[Probabilities]:
         """Return float32 ``[classes]`` for uint8 ``[height, width, channels]``; see Batcher.submit.
 
-        Raises Full when the memory for images on their way is full, and NotReady when the engine's process died.
+        An image whose process died is run by its successor, once: it may be what the process died of. Raises Full when
+        the memory for images on their way is full, and NotReady when that process died as well, or did not come.
         """
-        row, queue_s, run_s, batch = await self._connection.infer(self._handle, pixels, deadline, urgent=urgent)
+        try:
+            return await self._infer(pixels, deadline, urgent=urgent)
+        except ProcessDied:
+            await self._renew()
+            return await self._infer(pixels, deadline, urgent=urgent)
+
+    async def _infer(self, pixels: Pixels, deadline: float, *, urgent: bool) -> Delivered[Probabilities]:
+        connection, number = self._handle.connection, self._handle.number
+        row, queue_s, run_s, batch = await connection.infer(number, pixels, deadline, urgent=urgent)
         return Delivered(np.frombuffer(row, np.float32), queue_s, run_s, batch)
+
+    async def _renew(self) -> None:
+        async with self._renewing:
+            if self._handle.connection.lost.done():
+                self._handle = await self._opener.open(self.manifest.name, self.manifest.version)
 
     async def healthy(self) -> bool:
         """Whether the engine's process is there; it looks after its engines itself."""
@@ -108,7 +165,7 @@ class RemoteEngine:
 
     def lost(self, most: float) -> bool:  # noqa: ARG002 - that process looks for runs that hang
         """Whether the process that it ran in is gone."""
-        return self._connection.lost.done()
+        return self._handle.connection.lost.done()
 
     async def close(self) -> None:
         """Nothing: others use the engine too."""
@@ -136,7 +193,7 @@ class _Connection(Messages):
         What lies at ``offset`` is taken back when the answer is there, whoever still waits for it.
         """
         if self._transport is None:
-            raise NotReady(_STARTING)
+            raise ProcessDied(_STARTING)
         number = next(self._numbers)
         if offset is not None:
             self._offsets[number] = offset
@@ -155,7 +212,7 @@ class _Connection(Messages):
     ) -> tuple[bytes, float, float, int]:
         """Have one image run; see RemoteEngine.infer."""
         if self.lost.done():
-            raise NotReady(_STARTING)
+            raise ProcessDied(_STARTING)
         offset = self._arena.put(pixels)
         if offset is None:
             raise Full("the memory for images on their way to the model is full", retry_after=1)
@@ -178,7 +235,7 @@ class _Connection(Messages):
         self._offsets.clear()
         for answer in self._waiting.values():
             if not answer.done():
-                answer.set_exception(NotReady("the process that ran the model died; ask again in a moment"))
+                answer.set_exception(ProcessDied("the process that ran the model died; ask again in a moment"))
         self._waiting.clear()
         self.lost.set_result(None)
 
