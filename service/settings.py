@@ -108,7 +108,9 @@ class Settings(BaseSettings):
         10, gt=0, description="Seconds after which a run of a graph counts as hanging, and its engine is replaced."
     )
     worker_timeout_s: float = Field(
-        10, ge=1, description="Seconds after which a worker whose event loop stands still is killed and replaced."
+        10,
+        ge=1,
+        description="Seconds after which a worker is replaced whose event loop, or one of whose decodes, stands still.",
     )
     keep_alive_s: int = Field(5, ge=0, description="Seconds that an idle connection is kept open.")
     shutdown_grace_s: int = Field(20, ge=0, description="Seconds that requests have to finish after SIGTERM.")

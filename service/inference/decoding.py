@@ -3,6 +3,7 @@
 import asyncio
 import os
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ class Decoders:
     def __init__(self, settings: Settings) -> None:
         self._limits = settings.limits
         self._memory = _Memory(settings.max_decoding_bytes)
+        self._running: dict[int, float] = {}  # by thread, since when
         self._threads = ThreadPoolExecutor(settings.decode_threads or os.cpu_count(), thread_name_prefix="decode")
 
     def decode_small(self, upload: Upload, spec: InputSpec) -> tuple[ImageInfo, Pixels] | None:
@@ -46,14 +48,23 @@ class Decoders:
         """Return what the file says and its pixels, uint8 ``[height, width, channels]``; raises an ImageError."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._decode, upload, spec)
 
+    def longest(self) -> float:
+        """Seconds since the oldest decode that a thread is at now began; 0 when none is."""
+        running = list(self._running.values())
+        return time.monotonic() - min(running) if running else 0.0
+
     def close(self) -> None:
         """Free the threads."""
         self._threads.shutdown(cancel_futures=True)
 
     def _decode(self, upload: Upload, spec: InputSpec) -> tuple[ImageInfo, Pixels]:
-        image = OpenImage(upload.read(), self._limits)
+        image, thread = OpenImage(upload.read(), self._limits), threading.get_ident()
         with self._memory.held(image.memory):
-            return _info(image), preprocess(image, spec)
+            self._running[thread] = time.monotonic()
+            try:
+                return _info(image), preprocess(image, spec)
+            finally:
+                del self._running[thread]
 
 
 def _info(image: OpenImage) -> ImageInfo:

@@ -63,6 +63,10 @@ class Pipeline:
         finally:
             self.admission.leave(len(uploads))
 
+    def longest_decode(self) -> float:
+        """Seconds since the oldest decode that goes on in a thread now began; 0 when none does."""
+        return self._decoders.longest()
+
     def close(self) -> None:
         """Free the decoding threads."""
         self._decoders.close()

@@ -78,9 +78,17 @@ class WorkerServer(Server):
         while True:
             self._slot.beat()
             self._services.metrics.show()
+            self._look_for_endless_decodes()
             if not self._orphan:
                 self._look_for_supervisor()
             await asyncio.sleep(_BEAT_S)
+
+    def _look_for_endless_decodes(self) -> None:
+        """End at once, to be replaced, when a decode does not come back: no thread can be taken out of it."""
+        if self._services.pipeline.longest_decode() > self._services.settings.worker_timeout_s:
+            log.error("worker gives up", extra={"reason": "a decode does not come back"})
+            logging.shutdown()
+            os._exit(1)
 
     def _look_for_supervisor(self) -> None:
         """Drain when it is gone. Nobody is then left to kill a process that hangs, but the kernel, by its timer."""
