@@ -43,6 +43,32 @@ async def test_the_content_comes_back_wherever_the_body_is_cut(content: bytes) -
         assert [upload.read() for upload in uploads] == [content, b"last"], cut
 
 
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        f"multipart/form-data; boundary={BOUNDARY}",
+        f"multipart/form-data;boundary={BOUNDARY}",
+        f'multipart/form-data; boundary="{BOUNDARY}"',
+        f"Multipart/Form-Data; Boundary={BOUNDARY}",
+        f"multipart/form-data; charset=utf-8; boundary={BOUNDARY}",
+    ],
+)
+@pytest.mark.parametrize(
+    "disposition",
+    [
+        'form-data; name="file"; filename="a b.png"',
+        'form-data;name="file";filename="a b.png"',
+        'form-data; filename="a b.png"; name="file"',
+        'Form-Data; Name="file"; Filename="a b.png"',
+        'form-data; name=file; filename="a b.png"',
+        'form-data; name="file"; filename="a b.png"; size=3',
+    ],
+)
+async def test_headers_may_be_written_in_many_ways(content_type: str, disposition: str) -> None:
+    [upload] = await read(multipart(part(b"abc", disposition)), content_type=content_type)
+    assert (upload.name, upload.read()) == ("a b.png", b"abc")
+
+
 async def test_a_body_may_come_one_byte_at_a_time() -> None:
     body = files(TRICKY[:4], "file")
     uploads = await read_multipart(MULTIPART, stream(body[i : i + 1] for i in range(len(body))), "file", 4, 1000)
