@@ -42,8 +42,11 @@ class Engine(Protocol):
     async def close(self) -> None:
         """Finish what was accepted."""
 
-    def abandon(self) -> None:
-        """Fail what was accepted, and stop the runs."""
+    def abandon(self, most: float = 0.0) -> None:
+        """Stop the runs, and fail what is in those that have taken longer than ``most`` seconds."""
+
+    def hand_over(self, successor: "Engine | None") -> None:
+        """Give what else an abandoned one had to the engine that takes its place; fail it where there is none."""
 
 
 class LocalEngine:
@@ -101,10 +104,17 @@ class LocalEngine:
         """Finish what was accepted."""
         await self._batcher.close()
 
-    def abandon(self) -> None:
-        """Fail what was accepted, and stop the runs; one that hangs in a single node keeps its thread for ever."""
+    def abandon(self, most: float = 0.0) -> None:
+        """Stop the runs, and fail what is in those that have taken longer than ``most`` seconds.
+
+        One that hangs in a single node keeps its thread for ever.
+        """
+        self._batcher.abandon(most)
         self._opened.session.stop()
-        self._batcher.abandon()
+
+    def hand_over(self, successor: Engine | None) -> None:
+        """Give what else it had to the engine that takes its place; fail it where there is none."""
+        self._batcher.hand_over(successor._batcher if isinstance(successor, LocalEngine) else None)  # noqa: SLF001
 
     def _run(self, images: list[Pixels]) -> Sequence[Probabilities | Exception]:
         try:

@@ -124,13 +124,14 @@ class Fleet:
         except TimeoutError:
             for engine in engines:
                 engine.abandon()
+                engine.hand_over(None)
 
     def _replace(self, key: _Key, engine: Engine) -> None:
-        """Let the version be opened anew at once, so that only those who wait for the old engine are failed."""
+        """Let the version be opened anew at once; what hangs is failed, what else the old engine has waits for that."""
         log.error("engine replaced", extra={"model": key[0], "version": key[1], "reason": "a run does not come back"})
         del self._opening[key]
-        self._begin(key)
-        engine.abandon()
+        engine.abandon(self._settings.run_timeout_s)
+        self._begin(key).add_done_callback(partial(_hand_over, engine))
 
     def _engine(self, resolved: Resolved) -> "asyncio.Task[Engine]":
         """The task that opens a version, or has; raises what refused it a moment ago."""
@@ -169,6 +170,10 @@ class Fleet:
     def _refuse(self, key: _Key, error: WhatsitError) -> None:
         log.error("version refused", extra={"model": key[0], "version": key[1], "reason": str(error)})
         self._failed[key] = (self._clock(), error)
+
+
+def _hand_over(engine: Engine, task: "asyncio.Task[Engine]") -> None:
+    engine.hand_over(task.result() if _opened(task) else None)
 
 
 def _opened(task: "asyncio.Task[Engine]") -> bool:

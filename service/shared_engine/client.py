@@ -170,8 +170,11 @@ class RemoteEngine:
     async def close(self) -> None:
         """Nothing: others use the engine too."""
 
-    def abandon(self) -> None:
+    def abandon(self, most: float = 0.0) -> None:
         """Nothing is left to give up."""
+
+    def hand_over(self, successor: Engine | None) -> None:
+        """Nothing: its images find the successor of the process by themselves."""
 
 
 class _Connection(Messages):

@@ -243,21 +243,58 @@ async def test_a_row_that_is_an_error_fails_its_item_alone() -> None:
     assert device.batches == [[1, 2]]
 
 
-async def test_abandoning_fails_all_that_waits_and_runs_and_leaves_the_hanging_run_alone() -> None:
-    device = Device(gated=True)
+async def test_of_what_is_abandoned_the_hanging_fails_and_the_rest_is_run_by_the_successor() -> None:
+    device, other = Device(gated=True), Device()
     batcher: Batcher[int, int] = Batcher(device.run, 1)
     assert batcher.longest_run() == 0
     tasks = [asyncio.ensure_future(batcher.submit(item, time.monotonic() + 60)) for item in range(3)]
     await device.has([0])
     assert batcher.longest_run() > 0
     batcher.abandon()
-    results = await asyncio.gather(*tasks, return_exceptions=True)
-    assert [type(result) for result in results] == [InferenceFailed] * 3
     assert not batcher.alive
+    await asyncio.sleep(0.01)
+    assert [task.done() for task in tasks] == [True, False, False]
+    tasks.append(asyncio.ensure_future(batcher.submit(3, time.monotonic() + 60)))
+    successor: Batcher[int, int] = Batcher(other.run, 4)
+    batcher.hand_over(successor)
+    tasks.append(asyncio.ensure_future(batcher.submit(4, time.monotonic() + 60)))
+    failed, *rest = await asyncio.gather(*tasks, return_exceptions=True)
+    assert isinstance(failed, InferenceFailed)
+    assert [isinstance(one, Delivered) and one.row for one in rest] == [10, 20, 30, 40]
     await batcher.close()
     device.gate.release(3)
     await asyncio.sleep(0.01)
     assert device.batches == [[0]]
+    assert other.batches == [[1, 2, 3, 4]]
+    await successor.close()
+
+
+async def test_a_run_that_has_only_begun_is_run_again_by_the_successor() -> None:
+    device, other = Device(gated=True), Device()
+    batcher: Batcher[int, int] = Batcher(device.run, 1, lanes=2)
+    tasks = [asyncio.ensure_future(batcher.submit(item, time.monotonic() + 60)) for item in range(4)]
+    await asyncio.sleep(0.02)
+    batcher.abandon(most=60)
+    successor: Batcher[int, int] = Batcher(other.run, 4)
+    batcher.hand_over(successor)
+    device.gate.release(4)
+    assert [one.row for one in await asyncio.gather(*tasks)] == [0, 10, 20, 30]
+    assert len(device.batches) == 2
+    await successor.close()
+
+
+async def test_where_there_is_no_successor_all_fail() -> None:
+    device = Device(gated=True)
+    batcher: Batcher[int, int] = Batcher(device.run, 1)
+    tasks = [asyncio.ensure_future(batcher.submit(item, time.monotonic() + 60)) for item in range(3)]
+    await device.has([0])
+    batcher.abandon()
+    batcher.hand_over(None)
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(result) for result in results] == [InferenceFailed] * 3
+    with pytest.raises(InferenceFailed):
+        await batcher.submit(9, time.monotonic() + 60)
+    device.gate.release(3)
 
 
 async def test_without_lanes_batches_are_run_in_the_thread_of_the_loop() -> None:
@@ -296,6 +333,7 @@ async def test_without_lanes_closing_runs_what_waits_and_abandoning_fails_it() -
         tasks = [asyncio.ensure_future(batcher.submit(item, time.monotonic() + 60)) for item in range(5)]
         if abandoned:
             batcher.abandon()
+            batcher.hand_over(None)
         await batcher.close()
         results = await asyncio.gather(*tasks, return_exceptions=True)
         failed = [isinstance(result, InferenceFailed) for result in results]

@@ -13,6 +13,7 @@ from models.opening import Opened, open_version
 from models.preprocess import Pixels, load_pixels
 from models.store import Store
 from service.errors import InferenceFailed
+from service.inference.batcher import Delivered
 from service.inference.engine import Engine, LocalEngine
 from tests.service.support.moods import FAILS, GOOD, HANGS, SLOW, mood
 
@@ -92,9 +93,16 @@ async def test_a_run_that_does_not_come_back_is_noticed_and_stopped(colours_root
         while not engine.lost(0.05):  # noqa: ASYNC110 - there is nothing to wait on
             await asyncio.sleep(0.01)
     assert not engine.lost(60)
-    engine.abandon()
+    engine.abandon(0.05)
+    successor = LocalEngine(open_version(Store(colours_root), "moody", 1, threads=1), max_batch=2)
+    engine.hand_over(successor)
     results = await asyncio.gather(*tasks, return_exceptions=True)
-    assert [type(result) for result in results] == [InferenceFailed] * 3
+    assert [type(result) for result in results] == [
+        InferenceFailed,
+        InferenceFailed,
+        Delivered,
+    ]  # two were run together
+    await successor.close()
     assert not await engine.healthy()
     with pytest.raises(Exception, match="terminate"):
         opened.session.run(pixels(opened)[None])
