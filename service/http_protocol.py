@@ -16,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from service.direct import Direct, Reply
 from service.errors import Problem
+from service.middleware.drain import InFlight
 from service.observability.metrics import Metrics
 from service.responses import PROBLEM_TYPE
 from service.settings import Settings
@@ -38,9 +39,12 @@ class LimitedProtocol(HttpToolsProtocol):
     once would reset the connection, and the client would never read why. As long may a client take over its answer.
     """
 
-    def __init__(self, *args: Any, settings: Settings, metrics: Metrics, direct: Direct, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, settings: Settings, metrics: Metrics, in_flight: InFlight, direct: Direct, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self._metrics = metrics
+        self._in_flight = in_flight
         self._direct = direct
         self._max_bytes = settings.max_header_bytes
         self._timeout = settings.header_timeout_s
@@ -162,6 +166,8 @@ class LimitedProtocol(HttpToolsProtocol):
     @override
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         """Have a request answered; when the task begins, all is there that came with the headers."""
+        if self._in_flight.leaving:
+            cycle.keep_alive = False
         task = self.loop.create_task(self._answered(cycle, app))
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)

@@ -76,11 +76,18 @@ def prepare(settings: Settings, slot: Slot, opener: Opener | None = None) -> tup
     services: Services = app.state.services
     services.metrics.inherit()
     services.metrics.starts.add(slot.kind)
+    protocol = partial(
+        LimitedProtocol,
+        settings=settings,
+        metrics=services.metrics,
+        in_flight=services.in_flight,
+        direct=Direct(services),
+    )
     config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
-        http=cast(Any, partial(LimitedProtocol, settings=settings, metrics=services.metrics, direct=Direct(services))),
+        http=cast(Any, protocol),
         ws="none",
         loop="uvloop",
         log_config=None,

@@ -12,10 +12,11 @@ _ALWAYS = {"/health/live", "/metrics"}
 
 
 class InFlight:
-    """How many requests are inside, and whether new ones are refused."""
+    """How many requests are inside, whether each is the last of its connection, and whether new ones are refused."""
 
     def __init__(self) -> None:
         self.requests = 0
+        self.leaving = False
         self.draining = False
 
 

@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import math
 import os
 import signal
 import socket
+import time
 from collections.abc import Callable, Sequence
 from types import FrameType
 
@@ -22,6 +24,7 @@ log = logging.getLogger(__name__)
 
 _BEAT_S = 0.25
 _STARTING_S = 0.05
+_LEAVES_IN_S = 2.0  # a client that asks less often than that opens a connection anew
 _AFTER_S = 5.0  # how much later than the supervisor the kernel ends a worker that hangs
 
 
@@ -35,6 +38,7 @@ class WorkerServer(Server):
         self._supervisor = supervisor
         self._orphan = False
         self._told = False
+        self._leaves_at = math.inf
 
     @override
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
@@ -66,8 +70,10 @@ class WorkerServer(Server):
             self.drain(0)
         elif order is Order.DRAIN and not self._draining:
             self.drain(self._grace)
-        elif self._told and not self._draining:
+        elif self._told:
             self._leave()
+        if self._has_left() and not self._draining:
+            self.drain(self._grace)
         return await super().on_tick(counter)
 
     @property
@@ -101,15 +107,27 @@ class WorkerServer(Server):
         signal.setitimer(signal.ITIMER_REAL, left + _AFTER_S)
 
     def _leave(self) -> None:
-        """Drain alone: whoever connects is left to a successor, of this worker or of the supervisor."""
-        for server in self.servers if self.started else ():
-            server.close()
-        self.drain(self._grace)
+        """Leave whoever connects to a successor, of this worker or of the supervisor, and drain in a moment.
+
+        Until then connections that were kept end with their next answer: no client need be refused.
+        """
+        if self._leaves_at == math.inf:
+            self._leaves_at = time.monotonic() + _LEAVES_IN_S
+            self._services.in_flight.leaving = True
+            self._slot.state = State.DRAINING
+            for server in self.servers if self.started else ():
+                server.close()
+
+    def _has_left(self) -> bool:
+        """Whether all connections have ended that were kept, or had time for it."""
+        leaving = self._services.in_flight.leaving
+        return leaving and (not self.server_state.connections or time.monotonic() > self._leaves_at)
 
     async def _show_readiness(self) -> None:
-        while not self._draining:
+        in_flight = self._services.in_flight
+        while not (in_flight.draining or in_flight.leaving):
             ready = await self._services.fleet.ready()
-            if not self._draining:
+            if not (in_flight.draining or in_flight.leaving):
                 self._slot.state = State.READY if ready else State.STARTING
             await asyncio.sleep(_BEAT_S if ready else _STARTING_S)
 
