@@ -2,9 +2,9 @@
 
     python -m benchmarks.request_stages STORE REF [--image FILE]
 
-Each stage is run by itself, over and over, in one thread; the least of several means counts. ``the app`` is the whole
-of it, as an ASGI server calls it, with 16 requests at a time. What is missing to the whole is what ties the stages
-together: tasks, futures, threads, contexts.
+Each stage is run by itself, over and over, in one thread; the least of several means counts. The two ways are the whole
+of it but for the protocol, with 16 requests at a time: what is missing to them is what ties the stages together, tasks,
+futures, contexts, and that after each run of the graph nothing else is in the caches any more.
 """
 
 import argparse
@@ -14,7 +14,8 @@ import io
 import logging
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from models.refs import parse_ref
 from models.store import Store
 from service.app import create_app
 from service.demo import SAMPLES
+from service.direct import Direct
 from service.inference.decoding import ImageInfo
 from service.inference.pipeline import Outcome, Timing
 from service.middleware.request_context import RequestContext
@@ -39,6 +41,7 @@ from service.responses import json_response
 from service.schemas import members_of
 from service.settings import Settings
 from service.uploads.multipart import read_multipart
+from service.waiting import ON_LEAVING
 
 _BOUNDARY = b"------------------------0123456789abcdef"
 _REPEATS, _SECONDS = 7, 0.1
@@ -104,14 +107,14 @@ async def _nothing(scope: Scope, receive: Callable[[], Any], send: Callable[[Mes
     await send({"type": "http.response.body", "body": b""})
 
 
-async def around(app: ASGIApp, data: bytes, seconds: float = 1.0) -> float:
-    """Microseconds that ``app`` takes for each request with ``data`` as its body, some of them at once."""
+async def around(once: Callable[[], Awaitable[object]], seconds: float = 1.0) -> float:
+    """Microseconds that each of many requests takes, some of them at once."""
     until, done = time.monotonic() + seconds, 0
 
     async def client() -> None:
         nonlocal done
         while time.monotonic() < until:
-            await _request(app, data)
+            await once()
             done += 1
 
     began = time.process_time()
@@ -126,24 +129,39 @@ async def _request(app: ASGIApp, data: bytes) -> None:
         return messages.pop()
 
     async def send(message: Message) -> None:
-        if message["type"] == "http.response.start" and message["status"] != 200:
+        if message["type"] == "http.response.start" and message["status"] != HTTPStatus.OK:
             raise SystemExit(f"the app answered {message['status']}")
 
+    await app(_scope(data), receive, send)
+
+
+async def _direct(direct: Direct, data: bytes) -> None:
+    async def nothing() -> Message:
+        raise SystemExit("more was asked for than the body")
+
+    reply = await direct.answer(_scope(data), nothing, data)
+    if reply.status != HTTPStatus.OK:
+        raise SystemExit(f"the direct way answered {reply.status}")
+
+
+def _scope(data: bytes) -> Scope:
     headers = [(b"host", b"x"), (b"content-type", b"image/png"), (b"content-length", str(len(data)).encode())]
     scope: Scope = {"type": "http", "method": "POST", "path": "/v1/predict", "query_string": b"", "headers": headers}
     # As this service's own protocol has it, see service/waiting.py.
-    scope |= {"http_version": "1.1", "scheme": "http", "root_path": "", "state": {"on_leaving": None}}
-    await app(scope, receive, send)
+    return scope | {"http_version": "1.1", "scheme": "http", "root_path": "", "state": {ON_LEAVING: None}}
 
 
 async def whole(settings: Settings, data: bytes) -> dict[str, float]:
     """Microseconds of the outermost layer, and of everything."""
     app = create_app(settings)
     async with app.router.lifespan_context(app):
-        await app.state.services.fleet.lease(app.state.services.fleet.default)
+        services = app.state.services
+        await services.fleet.lease(services.fleet.default)
+        context, direct = RequestContext(_nothing, Metrics()), Direct(services)
         return {
-            "id, log line and metrics": await around(RequestContext(_nothing, Metrics()), data),
-            "the app": await around(app, data),
+            "id, log line and metrics": await around(lambda: _request(context, data)),
+            "the direct way": await around(lambda: _direct(direct, data)),
+            "the way through ASGI and FastAPI": await around(lambda: _request(app, data)),
         }
 
 
@@ -162,7 +180,7 @@ def main() -> None:
     stdout, sys.stderr = sys.stdout, io.StringIO()  # the log is written, but not shown
     configure_logs("info")
     logging.getLogger("asyncio").setLevel(logging.ERROR)
-    settings = Settings(store=given.store, default_model=given.ref, threads=1, lanes=1)
+    settings = Settings(store=given.store, default_model=given.ref, threads=1)
     found |= asyncio.run(whole(settings, file.getvalue()))
     for stage, micros in found.items():
         print(f"{stage:40} {micros:8.1f} us", file=stdout)
