@@ -52,9 +52,8 @@ def check(
     with tempfile.TemporaryDirectory() as cache:
         found = inspect(find_source(chosen.data, folder), chosen, Path(cache))
         if sheet is not None:
-            material = found.material
-            rows, labels = material.readable, material.source.labels
-            sheet.write_bytes(contact_sheet(material.decoded.pixels, material.targets, rows, labels, chosen.seed))
+            of, labels = found.material, found.material.source.labels
+            sheet.write_bytes(contact_sheet(of.decoded.pixels, of.targets, of.readable, labels, chosen.seed))
         if copies is not None:
             write_copies(copies, found.copies)
     if as_json:
