@@ -1,8 +1,8 @@
 """The plain way to ``predict``: from the protocol straight to the handler, past ASGI, middleware and FastAPI.
 
 They take longer than a small graph runs. Only a request that needs none of that goes this way; whatever is out of the
-ordinary goes through ASGI to the route of FastAPI, which has the same handler. benchmarks/RESULTS.md has
-the figures.
+ordinary goes through ASGI to the route of FastAPI, which has the same handler. A small PNG takes 153 us of one core on
+this way and 262 on that (python -m benchmarks.request_stages).
 """
 
 import asyncio

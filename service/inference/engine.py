@@ -12,7 +12,8 @@ from models.postprocess import Probabilities
 from models.precision import RealDevice
 from models.preprocess import Pixels
 from service.errors import InferenceFailed
-from service.inference.batcher import Batcher, Delivered
+from service.inference.batcher import Batcher
+from service.inference.entries import Delivered
 
 
 class Engine(Protocol):

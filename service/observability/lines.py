@@ -35,13 +35,18 @@ class LinesHandler(logging.Handler):
         self.take(line, record.levelno)
 
     def take(self, line: str, level: int) -> None:
-        """Take a line that is ready; from another thread than that of the event loop under this handler's lock."""
-        self._lines.append(f"{line}\n")
-        loop = asyncio._get_running_loop()  # noqa: SLF001 - documented for code that must not raise where there is none
-        if loop is None or level >= logging.WARNING:
-            self.flush()
-        elif len(self._lines) == 1:
-            loop.call_soon(self.flush)
+        """Take a line that is ready."""
+        with self.lock or contextlib.nullcontext():  # another thread may be writing what there is
+            self._lines.append(f"{line}\n")
+            try:
+                loop = asyncio.get_running_loop()
+            except RuntimeError:
+                self.flush()
+                return
+            if level >= logging.WARNING:
+                self.flush()
+            elif len(self._lines) == 1:
+                loop.call_soon(self.flush)
 
     @override
     def flush(self) -> None:

@@ -16,8 +16,8 @@ from models.postprocess import Probabilities
 from models.precision import RealDevice
 from models.preprocess import Pixels
 from service.errors import Full, NotReady
-from service.inference.batcher import Delivered
 from service.inference.engine import Engine
+from service.inference.entries import Delivered
 from service.shared_engine.arena import Arena
 from service.shared_engine.wire import Infer, Kind, Messages, message, pack_infer, unpack_error, unpack_row
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from enum import IntEnum
 from typing import NamedTuple
@@ -75,15 +76,15 @@ def unpack_error(content: bytes) -> WhatsitError:
     return kind(told["detail"])
 
 
-class Messages(asyncio.Protocol):
+class Messages(asyncio.Protocol, ABC):
     """One end of a connection; ``receive`` is called with each message that came whole."""
 
     def __init__(self) -> None:
         self._unread = bytearray()
 
+    @abstractmethod
     def receive(self, kind: Kind, number: int, content: bytes) -> None:
         """Handle one message."""
-        raise NotImplementedError
 
     def data_received(self, data: bytes) -> None:
         """Cut what arrives into messages."""

@@ -44,7 +44,7 @@ def number_of_workers(settings: Settings) -> tuple[int, str]:
         return most, f"auto: one for each of {cores} cores, at most {_MOST}"
     try:
         seconds = apart(partial(_seconds_of_a_run, settings))
-    except WhatsitError as error:  # the service starts all the same, and says so too
+    except (WhatsitError, OSError, RuntimeError) as error:  # the service starts all the same, and says so too
         return most, f"auto: one for each of {cores} cores, at most {_MOST}, as the default model told nothing: {error}"
     workers = for_runs_of(seconds, cores)
     return workers, f"auto: on {cores} cores, for a default model that runs {seconds * 1000:.2g} ms or more"

@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -12,10 +11,11 @@ from typing import Any
 import pytest
 
 from service.background import running
-from tests.service.support.moods import FAILS, GOOD, SLOW, mood, moody_graph
+from tests.service.support.load import predicting
+from tests.service.support.moods import FAILS, GOOD, mood, moody_graph
 from tests.service.support.problems import assert_problem
 from tests.service.support.process import Server
-from tests.service.support.raw import RawResponse, connect, request
+from tests.service.support.raw import connect, request
 from tests.support.bundles import publish_tiny
 
 StartServer = Callable[..., AbstractContextManager[Server]]
@@ -45,26 +45,6 @@ def start_server(slow_root: Path, tmp_path: Path) -> StartServer:
 
 def predict(which: int) -> bytes:
     return request("POST", "/v1/predict", mood(which), content_type="image/png")
-
-
-def predicting(server: Server, which: int = SLOW) -> Callable[[], RawResponse]:
-    """Send an image, see it inside, and give what waits for its answer."""
-    answers: list[RawResponse] = []
-
-    def ask() -> None:
-        with connect(server.running.port) as connection:
-            connection.send(predict(which))
-            answers.append(connection.response())
-
-    thread = threading.Thread(target=ask)
-    thread.start()
-    server.wait_for_metric("whatsit_permits_held", least=1)
-
-    def answer() -> RawResponse:
-        thread.join()
-        return answers[0]
-
-    return answer
 
 
 def stop(server: Server, which: signal.Signals = signal.SIGTERM) -> None:

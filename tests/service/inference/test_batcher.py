@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from service.errors import DeadlinePassed, InferenceFailed
-from service.inference.batcher import Batcher, Delivered
+from service.inference.batcher import Batcher
+from service.inference.entries import Delivered
 
 POISON = 13
 

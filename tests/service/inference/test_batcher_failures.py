@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from typing import Any
 
 import pytest
 
@@ -101,3 +102,26 @@ async def test_a_lane_that_was_killed_fails_what_it_ran_and_the_other_goes_on(mo
             assert (await batcher.submit(2, time.monotonic() + 60)).row == 2
     with pytest.raises(InferenceFailed):
         await batcher.submit(2, time.monotonic() + 60)
+
+
+async def test_what_a_lane_had_just_taken_when_it_was_abandoned_is_run_by_the_successor(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    device, other = Device(), Device()
+    batcher: Batcher[int, int] = Batcher(device.run, 4)
+    collect = Batcher._collect  # noqa: SLF001 - the one moment that no test can hit otherwise
+
+    def and_is_abandoned() -> list[Any]:
+        entries = collect(batcher)
+        if entries:
+            batcher.abandon(60)
+        return entries
+
+    monkeypatch.setattr(batcher, "_collect", and_is_abandoned)
+    tasks = [asyncio.ensure_future(batcher.submit(item, time.monotonic() + 60)) for item in range(3)]
+    await settle()
+    successor: Batcher[int, int] = Batcher(other.run, 4)
+    batcher.hand_over(successor)
+    assert [one.row for one in await asyncio.gather(*tasks)] == [0, 10, 20]
+    assert device.batches == []
+    await successor.close()

@@ -7,7 +7,8 @@ import time
 import pytest
 
 from service.errors import DeadlinePassed, InferenceFailed
-from service.inference.batcher import Batcher, Delivered
+from service.inference.batcher import Batcher
+from service.inference.entries import Delivered
 from tests.service.inference.test_batcher import POISON, Device, batching
 
 

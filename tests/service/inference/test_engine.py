@@ -13,8 +13,8 @@ from models.opening import Opened, open_version
 from models.preprocess import Pixels, load_pixels
 from models.store import Store
 from service.errors import InferenceFailed
-from service.inference.batcher import Delivered
 from service.inference.engine import Engine, LocalEngine
+from service.inference.entries import Delivered
 from tests.service.support.moods import FAILS, GOOD, HANGS, SLOW, mood
 
 

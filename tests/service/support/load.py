@@ -2,13 +2,35 @@
 
 import threading
 from collections import Counter
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from tests.service.support.moods import GOOD, mood
-from tests.service.support.raw import Connection, connect, request
+from tests.service.support.moods import GOOD, SLOW, mood
+from tests.service.support.process import Server
+from tests.service.support.raw import Connection, RawResponse, connect, request
 
 PREDICT = request("POST", "/v1/predict", mood(GOOD), content_type="image/png")
+
+
+def predicting(server: Server, which: int = SLOW) -> Callable[[], RawResponse]:
+    """Send an image, see it inside, and give what waits for its answer."""
+    answers: list[RawResponse] = []
+
+    def ask() -> None:
+        with connect(server.running.port) as connection:
+            connection.send(request("POST", "/v1/predict", mood(which), content_type="image/png"))
+            answers.append(connection.response())
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    server.wait_for_metric("whatsit_permits_held", least=1)
+
+    def answer() -> RawResponse:
+        thread.join()
+        return answers[0]
+
+    return answer
 
 
 class Load:

@@ -2,8 +2,10 @@
 
 import json
 import math
+import os
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
@@ -63,3 +65,21 @@ def wait_until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.02)
+
+
+def wait_until_gone(pids: Iterable[int]) -> None:
+    """Return once all these processes have ended; kill them where they do not, or they would be left behind."""
+    try:
+        wait_until(lambda: all(_gone(pid) for pid in pids))
+    except AssertionError:
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        raise
+
+
+def _gone(pid: int) -> bool:
+    """Whether a process has ended, be it that nobody has asked yet how."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True

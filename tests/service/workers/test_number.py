@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from models.store import Store
 from service.settings import Settings
 from service.workers import number
 from service.workers.number import for_runs_of, number_of_workers
@@ -61,3 +62,13 @@ def test_where_there_is_no_default_model_there_is_one_a_core(
     workers, why = number_of_workers(settings.model_copy(update={"default_model": "nobody"}))
     assert workers == 4
     assert "nobody" in why
+
+
+def test_what_is_wrong_with_its_files_is_no_reason_not_to_start(
+    monkeypatch: pytest.MonkeyPatch, store: Store, settings: Settings
+) -> None:
+    cores(monkeypatch, 4)
+    (store.bundle("tiny", 1) / "model.onnx").unlink()
+    workers, why = number_of_workers(settings.model_copy(update={"store": store.root}))
+    assert workers == 4
+    assert "model.onnx" in why

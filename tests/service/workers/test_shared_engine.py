@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.service.support.load import PREDICT, Load
+from tests.service.support.load import PREDICT, Load, predicting
 from tests.service.support.moods import moody_graph
-from tests.service.support.process import Server, wait_until
+from tests.service.support.process import Server, wait_until, wait_until_gone
 from tests.service.support.raw import connect
-from tests.service.workers.test_worker import PREDICTED, gone, predicting_slowly, started, wait_until_both_are_ready
+from tests.service.workers.test_worker import PREDICTED, started, wait_until_both_are_ready
 from tests.support.bundles import publish_tiny
 
 
@@ -82,7 +82,7 @@ def test_a_worker_that_is_killed_harms_nobody_elses_images(shared: Server) -> No
 def test_it_runs_what_is_in_flight_before_it_ends(root: Path, tmp_path: Path) -> None:
     with started(root, tmp_path / "log", engine="shared") as server:
         wait_until_both_are_ready(server)
-        answer = predicting_slowly(server)
+        answer = predicting(server)
         server.running.process.send_signal(signal.SIGTERM)
         assert answer().status_code == 200
         assert server.running.process.wait(60) == 0
@@ -94,10 +94,5 @@ def test_when_the_supervisor_is_killed_it_ends_after_the_workers(root: Path, tmp
         wait_until_both_are_ready(server)
         pids = [*server.running.workers(), engine_of(server)]
         server.running.process.kill()
-        try:
-            wait_until(lambda: all(gone(pid) for pid in pids))
-        except AssertionError:
-            for pid in pids:  # or this test would leave them behind
-                os.kill(pid, signal.SIGKILL)
-            raise
+        wait_until_gone(pids)
         server.running.process.wait()

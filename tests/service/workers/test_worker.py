@@ -3,7 +3,6 @@
 import os
 import signal
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -11,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from service.background import HOST, running
-from tests.service.support.load import PREDICT, Load
-from tests.service.support.moods import SLOW, mood, moody_graph
-from tests.service.support.process import Server, wait_until
-from tests.service.support.raw import RawResponse, connect, request
+from tests.service.support.load import PREDICT, Load, predicting
+from tests.service.support.moods import moody_graph
+from tests.service.support.process import Server, wait_until, wait_until_gone
+from tests.service.support.raw import connect
 from tests.support.bundles import publish_tiny
 
 StartServer = Callable[..., AbstractContextManager[Server]]
@@ -58,34 +57,6 @@ def ready(server: Server) -> dict[str, int]:
 
 def wait_until_both_are_ready(server: Server) -> None:
     wait_until(lambda: ready(server) == {"ready": 2, "of": 2})
-
-
-def predicting_slowly(server: Server) -> Callable[[], RawResponse]:
-    """Send an image that takes long, see it inside, and give what waits for its answer."""
-    answers: list[RawResponse] = []
-
-    def ask() -> None:
-        with connect(server.running.port) as connection:
-            connection.send(request("POST", "/v1/predict", mood(SLOW), content_type="image/png"))
-            answers.append(connection.response())
-
-    thread = threading.Thread(target=ask)
-    thread.start()
-    server.wait_for_metric("whatsit_permits_held", least=1)
-
-    def answer() -> RawResponse:
-        thread.join()
-        return answers[0]
-
-    return answer
-
-
-def gone(pid: int) -> bool:
-    """Whether a process has ended, be it that nobody has asked yet how."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return True
 
 
 def test_both_answer_and_their_counts_add_up(two: Server) -> None:
@@ -148,7 +119,7 @@ def test_the_supervisor_has_one_thread(two: Server) -> None:
 
 def test_all_finish_what_is_in_flight_and_it_ends_well(start: StartServer) -> None:
     with start() as server:
-        answer = predicting_slowly(server)
+        answer = predicting(server)
         # As systemd does: to every process.
         for pid in (server.running.process.pid, *server.running.workers()):
             os.kill(pid, signal.SIGTERM)
@@ -164,15 +135,10 @@ def test_when_the_supervisor_is_killed_its_workers_finish_and_nothing_is_left(st
         workers = server.running.workers()
         for pid in (server.running.process.pid, *workers):  # memory with a name would stay
             assert "/dev/shm" not in Path(f"/proc/{pid}/maps").read_text()  # noqa: S108
-        answer = predicting_slowly(server)
+        answer = predicting(server)
         server.running.process.kill()
         assert answer().status_code == 200
-        try:
-            wait_until(lambda: all(gone(pid) for pid in workers))
-        except AssertionError:
-            for pid in workers:  # or this test would leave them behind
-                os.kill(pid, signal.SIGKILL)
-            raise
+        wait_until_gone(workers)
         server.running.process.wait()
         with socket.create_server((HOST, server.running.port)):
             pass
