@@ -1,4 +1,4 @@
-"""The plain way to ``predict``: from the protocol straight to the handler, past ASGI, middleware and FastAPI.
+"""The plain way to ``predict`` and its batches: straight from the protocol to the handler, past ASGI and FastAPI.
 
 They take longer than a small graph runs. Only a request that needs none of that goes this way; whatever is out of the
 ordinary goes through ASGI to the route of FastAPI, which has the same handler. A small PNG takes 153 us of one core on
@@ -9,7 +9,8 @@ import asyncio
 import logging
 import re
 import time
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple, cast
 
 from pydantic_core import to_json
 from starlette.requests import ClientDisconnect
@@ -18,8 +19,8 @@ from starlette.types import Receive, Scope
 
 from models.errors import WhatsitError
 from models.refs import Ref, parse_ref
-from service.api.predict import DEFAULT_PATH, PATH, predict_image
-from service.asked import asked_at_once, asked_while_it_comes
+from service.api import batch, predict
+from service.asked import Asked, asked_at_once, asked_while_it_comes
 from service.deps import TOP_K, Services, answerable
 from service.errors import INTERNAL, Draining
 from service.middleware.body_limit import LimitedBody
@@ -29,11 +30,22 @@ from service.waiting import ON_LEAVING
 
 log = logging.getLogger("whatsit.request")
 
-_REF = re.compile(PATH.replace("{ref}", "([^/]+)"))
+_Handler = Callable[[Asked, Services, Ref, int], Awaitable[dict[str, object]]]
 
 
 class _Route(NamedTuple):
+    """``path`` is that of the route of FastAPI, with a place for the ref unless it is of the default model."""
+
     path: str
+    answers: _Handler
+
+
+_OF_DEFAULT = {
+    predict.DEFAULT_PATH: _Route(predict.DEFAULT_PATH, predict.predict_image),
+    batch.DEFAULT_PATH: _Route(batch.DEFAULT_PATH, batch.predict_images),
+}
+_OF_REF = {"": _Route(predict.PATH, predict.predict_image), "/batch": _Route(batch.PATH, batch.predict_images)}
+_REF = re.compile(predict.PATH.replace("{ref}", "([^/]+)") + "(/batch)?")
 
 
 class Reply(NamedTuple):
@@ -49,14 +61,14 @@ class Direct:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._whole_bytes = services.bodies.most_bytes(DEFAULT_PATH)
+        self._whole_bytes = services.bodies.most_bytes(predict.DEFAULT_PATH)
 
     def takes(self, scope: Scope) -> bool:
         """Whether it answers such a request: a POST to a path of ``predict`` without a query."""
         return (
             scope["method"] == "POST"
             and not scope["query_string"]
-            and (scope["path"] == DEFAULT_PATH or _REF.fullmatch(scope["path"]) is not None)
+            and (scope["path"] in _OF_DEFAULT or _REF.fullmatch(scope["path"]) is not None)
             and not self._services.in_flight.draining
         )
 
@@ -90,21 +102,24 @@ class Direct:
     async def _predict(self, scope: Scope, receive: Receive, body: bytes | None) -> dict[str, object]:
         services = self._services
         ref = answerable(services, self._ref(scope))
+        answers = cast(_Route, scope["route"]).answers
         if body is not None and len(body) <= self._whole_bytes:  # and at most what is read at a time
-            return await predict_image(asked_at_once(scope, body), services, ref, TOP_K)
+            return await answers(asked_at_once(scope, body), services, ref, TOP_K)
         limited = LimitedBody(services.bodies, scope, receive)
         try:
-            return await predict_image(asked_while_it_comes(scope, limited.receive), services, ref, TOP_K)
+            return await answers(asked_while_it_comes(scope, limited.receive), services, ref, TOP_K)
         finally:
             limited.release()
 
     def _ref(self, scope: Scope) -> Ref:
-        if scope["path"] == DEFAULT_PATH:
-            scope["route"] = _Route(DEFAULT_PATH)
+        """Whom it asks; its route is noted in the scope, as FastAPI does."""
+        path = scope["path"]
+        if path in _OF_DEFAULT:
+            scope["route"] = _OF_DEFAULT[path]
             return self._services.fleet.default
-        found = _REF.fullmatch(scope["path"])
+        found = _REF.fullmatch(path)
         assert found is not None  # noqa: S101 - takes() has seen to that
-        scope["route"] = _Route(PATH)
+        scope["route"] = _OF_REF[found[2] or ""]
         return parse_ref(found[1])
 
 

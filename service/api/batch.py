@@ -18,22 +18,26 @@ from service.waiting import wanted
 router = APIRouter(tags=["predict"], responses=PROBLEMS)
 
 
-@router.post("/v1/predict/batch", response_model=BatchResponse, openapi_extra=BATCH_BODY)
+DEFAULT_PATH, PATH = "/v1/predict/batch", "/v1/models/{ref}/predict/batch"
+
+
+@router.post(DEFAULT_PATH, response_model=BatchResponse, openapi_extra=BATCH_BODY)
 async def batch_default(request: Request, services: ServicesDep, ref: DefaultRefDep, top_k: TopK = TOP_K) -> Response:
     """Say what is in each of many images, by the default model."""
-    return await _batch(asked_of(request), services, ref, top_k)
+    return json_response(await predict_images(asked_of(request), services, ref, top_k))
 
 
-@router.post("/v1/models/{ref}/predict/batch", response_model=BatchResponse, openapi_extra=BATCH_BODY)
+@router.post(PATH, response_model=BatchResponse, openapi_extra=BATCH_BODY)
 async def batch(request: Request, services: ServicesDep, ref: RefDep, top_k: TopK = TOP_K) -> Response:
     """Say what is in each of many images."""
-    return await _batch(asked_of(request), services, ref, top_k)
+    return json_response(await predict_images(asked_of(request), services, ref, top_k))
 
 
-async def _batch(asked: Asked, services: Services, ref: Ref, top_k: int) -> Response:
+async def predict_images(asked: Asked, services: Services, ref: Ref, top_k: int) -> dict[str, object]:
+    """The answers to many images, as members of BatchResponse; the ref must have been found answerable."""
     uploads = await read_images(asked, services.settings)
     deadline = time.monotonic() + services.settings.request_timeout_s
-    return json_response(await wanted(asked, _answer(asked, services, ref, uploads, top_k, deadline), deadline))
+    return await wanted(asked, _answer(asked, services, ref, uploads, top_k, deadline), deadline)
 
 
 async def _answer(

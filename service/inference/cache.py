@@ -39,6 +39,11 @@ class Cache:
         self._held = 0
         self._entries: OrderedDict[Key, Seen] = OrderedDict()
 
+    @property
+    def on(self) -> bool:
+        """Whether anything is remembered."""
+        return self._limit > 0
+
     def key(self, data: bytes, engine: Engine) -> Key | None:
         """By what to look for ``data``, or None when nothing is remembered."""
         if not self._limit:

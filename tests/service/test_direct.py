@@ -24,7 +24,8 @@ PNG = "image/png"
 
 def without_chance(answer: Mapping[str, Any]) -> dict[str, Any]:
     """All but what no two answers share."""
-    return {name: value for name, value in answer.items() if name not in {"id", "request_id", "timing_ms"}}
+    told = {name: value for name, value in answer.items() if name not in {"id", "request_id", "timing_ms"}}
+    return told | {"results": [without_chance(result) for result in answer.get("results", ())]}
 
 
 def scope_of(path: str, kind: str = PNG, method: str = "POST", query: bytes = b"") -> Scope:
@@ -51,6 +52,9 @@ async def answer(app: App, path: str, content: bytes, kind: str = PNG) -> httpx.
         pytest.param("/v1/models/tiny@1/predict", RED, PNG, 200, id="a version"),
         pytest.param("/v1/predict", multipart(part(RED)), MULTIPART, 200, id="a form"),
         pytest.param("/v1/predict", json_image(RED), "application/json", 200, id="an object"),
+        pytest.param("/v1/predict/batch", files([RED, RED[:40]]), MULTIPART, 200, id="a batch"),
+        pytest.param("/v1/models/moody/predict/batch", files([mood(GOOD), mood(FAILS)]), MULTIPART, 200, id="a fault"),
+        pytest.param("/v1/models/tiny/predict/batch", b"", MULTIPART, 400, id="an empty batch"),
         pytest.param("/v1/models/moody/predict", mood(GOOD), PNG, 200, id="another model"),
         pytest.param("/v1/models/moody/predict", mood(FAILS), PNG, 500, id="a failing graph"),
         pytest.param("/v1/models/nobody/predict", RED, PNG, 404, id="no such model"),
@@ -131,7 +135,9 @@ async def test_what_is_cut_off_is_told_so_by_a_server_that_ends(start: Start, dr
         ("POST", "/v1/models/tiny@1/predict", b"", True),
         ("POST", "/v1/predict", b"top_k=2", False),
         ("GET", "/v1/predict", b"", False),
-        ("POST", "/v1/predict/batch", b"", False),
+        ("POST", "/v1/predict/batch", b"", True),
+        ("POST", "/v1/models/tiny/predict/batch", b"", True),
+        ("POST", "/v1/models/tiny/predict/batches", b"", False),
         ("POST", "/v1/models/a/b/predict", b"", False),
         ("POST", "/v1/models//predict", b"", False),
         ("POST", "/v1/models/tiny/predict/", b"", False),

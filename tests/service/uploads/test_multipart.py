@@ -18,7 +18,8 @@ async def stream(chunks: Iterable[bytes]) -> AsyncIterator[bytes]:
 async def read(
     body: bytes, *, cut: int | None = None, content_type: str = MULTIPART, field: str = "file"
 ) -> list[Upload]:
-    """Read ``body``, cut in two after ``cut`` bytes where that is given."""
+    """Read ``body``, cut in two after ``cut`` bytes where that is given, and parsed also where it is plain."""
+    body += b"words after the end"
     chunks = [body] if cut is None else [body[:cut], body[cut:]]
     return await read_multipart(content_type, stream(chunks), field, 4, 1000)
 
