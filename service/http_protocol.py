@@ -200,7 +200,14 @@ class LimitedProtocol(HttpToolsProtocol):
     def _await_headers(self) -> None:
         self._stop_timer()
         self._problem = _BROKEN
-        self._timer = self.loop.call_later(self._timeout, self._refuse, _TOO_SLOW)
+        self._timer = self.loop.call_later(self._timeout, self._too_slow)
+
+    def _too_slow(self) -> None:
+        """Refuse what has begun. Clients open connections ahead of need; a word to them would answer what comes next."""
+        if self._seen:
+            self._refuse(_TOO_SLOW)
+        else:
+            self.transport.close()
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

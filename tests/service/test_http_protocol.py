@@ -91,13 +91,18 @@ def test_a_request_one_byte_at_a_time(server: Server) -> None:
 
 
 def test_headers_that_stop_are_not_waited_for(server: Server) -> None:
-    starts = [b"", b"G", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nx-slow: ", b"\r\n"]
+    starts = [b"G", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nx-slow: ", b"\r\n"]
     with ExitStack() as stack:
         connections = [stack.enter_context(connect(server.running.port)) for _ in starts]
         for connection, start in zip(connections, starts, strict=True):
             connection.send(start)
         for connection in connections:
             assert_refused(connection, 408, "headers-timeout")
+
+
+def test_a_connection_on_which_nothing_came_is_closed_without_a_word(server: Server) -> None:
+    with connect(server.running.port) as connection:
+        assert connection.closed()
 
 
 def test_nor_on_connections_that_were_kept(server: Server) -> None:
