@@ -1,17 +1,21 @@
-"""Moving an alias: compare-and-set, atomic, and written to the audit log before it happens."""
+"""Moving an alias: compare-and-set, in one step, and noted in the audit log."""
 
+from collections.abc import Sequence
 from typing import Literal
 
-from models.audit import Entry, append, entries, locked, sync
-from models.errors import Conflict
-from models.layout import ALIASES, model_dir
+from models.audit import Entry
+from models.errors import Conflict, NotFound
 from models.refs import PRODUCTION, check_alias
-from models.store import Store, write_json
+from models.store import Store
+from models.targets import Listing, Target
 
 ANY: Literal["any"] = "any"
+# What an alias must name for a change to happen: a version (with or without a canary), exactly a target, nothing yet
+# (None), or anything.
+Expected = int | Target | Literal["any"] | None
 
 
-def move_alias(
+def move_alias(  # noqa: PLR0913 - who, why and how are part of every change
     store: Store,
     name: str,
     alias: str,
@@ -19,44 +23,102 @@ def move_alias(
     *,
     who: str,
     why: str,
-    expect: int | Literal["any"] | None = ANY,
+    expect: Expected = ANY,
+    forced: bool = False,
 ) -> int | None:
     """Let ``alias`` name ``version``; returns the version that it named before, None when it is new.
 
-    ``expect`` is the version it must name now (None: it must not exist yet). Raises Conflict when it is not what
-    stands, NotFound when there is no such version, InvalidRef when ``alias`` cannot be one.
+    A canary that it had ends. ``forced`` notes that the gate was overruled. Raises Conflict when what it names is not
+    what is expected, NotFound when there is no such version, InvalidRef when ``alias`` cannot be one.
     """
     check_alias(alias)
-    store.versions(name)
-    with locked(model_dir(store.root, name)):
-        store.bundle(name, version)  # under the lock: it could be removed a moment before
-        before = store.aliases(name).get(alias)
-        if expect not in {ANY, before}:
-            raise Conflict(f"{name}@{alias} names {_said(before)}, not {_said(expect)}: look again, then decide")
-        _set(store, name, Entry(action="move", alias=alias, before=before, after=version, who=who, why=why))
-    return before
+
+    def decide(listing: Listing, _: Sequence[Entry]) -> Entry:
+        listing.existing(version)  # here: it could be removed a moment before
+        before = listing.targets.get(alias)
+        _check(name, alias, before, expect)
+        was = None if before is None else before.version
+        return Entry(action="move", alias=alias, before=was, after=version, who=who, why=why, forced=forced or None)
+
+    store.listing(name)
+    return store.place.change(name, decide).before
 
 
-def rollback(store: Store, name: str, *, who: str, why: str, alias: str = PRODUCTION) -> tuple[int, int]:
+def set_canary(  # noqa: PLR0913
+    store: Store,
+    name: str,
+    alias: str,
+    canary: int,
+    shares: tuple[int, int],
+    *,
+    who: str,
+    why: str,
+    expect: Expected = ANY,
+) -> Target:
+    """Let the version ``canary`` answer some requests for ``alias``; returns what it names then.
+
+    ``shares`` are those of the version that it names now and of the canary, of whatever sum.
+
+    Raises Conflict when the alias is not there, names that version already, or is not what is expected.
+    """
+
+    def decide(listing: Listing, _: Sequence[Entry]) -> Entry:
+        listing.existing(canary)
+        before = listing.targets.get(alias)
+        _check(name, alias, before, expect)
+        if before is None or before.version == canary:
+            raise Conflict(f"{name}@{alias} names {_said(before)}: a canary goes beside another version")
+        weights = dict(zip((before.version, canary), shares, strict=True))
+        return Entry(
+            action="canary", alias=alias, before=before.version, after=before.version, weights=weights, who=who, why=why
+        )
+
+    store.listing(name)
+    target = store.place.change(name, decide).target
+    assert target is not None  # noqa: S101 - the entry has weights
+    return target
+
+
+def rollback(
+    store: Store, name: str, *, who: str, why: str, alias: str = PRODUCTION, expect: Expected = ANY
+) -> tuple[int, int]:
     """Put ``alias`` back to where it was before its last move; returns (version left, version now).
 
-    A second rollback undoes the move before that one. Raises Conflict when there is nowhere to go back to,
-    NotFound when the version it named was removed.
+    Where it has a canary, that ends and the incumbent stays. A second rollback undoes the move before that one. Raises
+    Conflict when there is nowhere to go back to, NotFound when the version it named was removed.
     """
-    store.versions(name)
-    folder = model_dir(store.root, name)
-    with locked(folder):
-        current = store.aliases(name).get(alias)
-        past = _past(entries(folder), alias, current)
-        if current is None or not past:
-            raise Conflict(f"{name}@{alias} names {_said(current)} and has no earlier version to go back to")
-        back = past[-1]
-        store.bundle(name, back)
-        _set(store, name, Entry(action="rollback", alias=alias, before=current, after=back, who=who, why=why))
-    return current, back
+    left = 0
+
+    def decide(listing: Listing, log: Sequence[Entry]) -> Entry:
+        nonlocal left
+        current = listing.targets.get(alias)
+        _check(name, alias, current, expect)
+        if current is not None and current.canary is not None:
+            left, back = current.canary, current.version
+        else:
+            back = _back(name, alias, current, log)
+            left = current.version if current else 0
+        try:
+            listing.existing(back)
+        except NotFound as error:
+            raise type(error)(f"{name}@{alias} named version {back} before, which was removed: {error}") from error
+        before = None if current is None else current.version
+        return Entry(action="rollback", alias=alias, before=before, after=back, who=who, why=why)
+
+    store.listing(name)
+    entry = store.place.change(name, decide)
+    assert entry.after is not None  # noqa: S101 - as decided
+    return left, entry.after
 
 
-def _past(log: list[Entry], alias: str, current: int | None) -> list[int]:
+def _back(name: str, alias: str, current: Target | None, log: Sequence[Entry]) -> int:
+    past = _past(log, alias, None if current is None else current.version)
+    if current is None or not past:
+        raise Conflict(f"{name}@{alias} names {_said(current)} and has no earlier version to go back to")
+    return past[-1]
+
+
+def _past(log: Sequence[Entry], alias: str, current: int | None) -> list[int]:
     """The versions that ``alias`` left by moves not rolled back since, the last one last."""
     stack: list[int] = []
     before_last = stack
@@ -77,16 +139,13 @@ def _top(stack: list[int]) -> int | None:
     return stack[-1] if stack else None
 
 
-def _set(store: Store, name: str, entry: Entry) -> None:
-    folder = model_dir(store.root, name)
-    table = store.aliases(name) | {str(entry.alias): entry.after}
-    append(folder, entry)
-    fresh = folder / f".{ALIASES}"
-    write_json(fresh, dict(sorted(table.items())))
-    sync(fresh)
-    fresh.replace(folder / ALIASES)
-    sync(folder)
+def _check(name: str, alias: str, stands: Target | None, expect: Expected) -> None:
+    same = stands == expect if isinstance(expect, Target) else expect in {ANY, stands and stands.version}
+    if not same:
+        raise Conflict(f"{name}@{alias} names {_said(stands)}, not {_said(expect)}: look again, then decide")
 
 
-def _said(version: int | str | None) -> str:
-    return "no version" if version is None else f"version {version}"
+def _said(target: Target | int | str | None) -> str:
+    if target is None:
+        return "no version"
+    return f"version {target}" if isinstance(target, int) else str(target)

@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError
 from models.errors import InvalidManifest
 from models.layout import AUDIT_LOG, LOCK
 from models.manifest import Strict, first_problem
+from models.targets import Target, read_target
 
 
 def _now() -> datetime:
@@ -21,15 +22,28 @@ def _now() -> datetime:
 
 
 class Entry(Strict):
-    """One change: ``before`` and ``after`` are versions, of ``alias`` where the action is about one."""
+    """One change: ``before`` and ``after`` are versions, of ``alias`` where the action is about one.
 
-    action: Literal["publish", "move", "rollback", "remove"]
+    ``weights`` are those by which an incumbent and its canary share the requests; ``forced`` is a move that the gate
+    would have refused.
+    """
+
+    action: Literal["publish", "move", "canary", "rollback", "remove"]
     alias: str | None = None
     before: int | None = None
     after: int | None = None
+    weights: dict[int, int] | None = None
+    forced: bool | None = None
     who: str
     why: str
     at: datetime = Field(default_factory=_now)
+
+    @property
+    def target(self) -> Target | None:
+        """What its alias names after it."""
+        if self.alias is None or self.after is None:
+            return None
+        return Target(self.after) if self.weights is None else read_target(self.weights)
 
 
 def who() -> str:

@@ -14,7 +14,9 @@ WhatsitError
 │   │   ├── AliasNotFound
 │   │   └── DocumentNotFound
 │   ├── Conflict               somebody else changed it first, or it exists already
-│   └── PromotionRefused       the version is not what clients of the alias rely on
+│   ├── PromotionRefused       the version is not what clients of the alias rely on, or not good enough
+│   ├── ReasonMissing          the gate was to be overruled without a reason
+│   └── InvalidPolicy          the table of promotion in the settings makes no sense
 ├── BundleError                a version that must not be published or served
 │   ├── InvalidManifest
 │   ├── ChecksumMismatch       a file is missing, added or changed
@@ -85,7 +87,19 @@ class Conflict(RegistryError):
 
 
 class PromotionRefused(RegistryError):
-    """The version is not what clients of the alias rely on."""
+    """The version is not what clients rely on, or not good enough: then with the ``checks`` of the gate."""
+
+    def __init__(self, message: str, checks: tuple[object, ...] = ()) -> None:
+        super().__init__(message)
+        self.checks = checks
+
+
+class ReasonMissing(RegistryError):
+    """The gate was to be overruled without a reason."""
+
+
+class InvalidPolicy(RegistryError):
+    """The table of promotion in the settings makes no sense."""
 
 
 class BundleError(WhatsitError):

@@ -1,5 +1,6 @@
 """Where things lie in a store: ``ROOT/NAME/VERSION/...`` and ``ROOT/NAME/aliases.json``."""
 
+import json
 from pathlib import Path
 
 from models.manifest import Precision
@@ -28,3 +29,8 @@ def model_dir(root: Path, name: str) -> Path:
 def bundle_dir(root: Path, name: str, version: int) -> Path:
     """The folder of one version."""
     return model_dir(root, name) / str(parse_version(str(version)))
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write indented JSON with a final newline."""
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

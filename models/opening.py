@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 class Opened:
     """A proved version in memory; ``golden`` and ``golden_pixels`` can prove it again at any time.
 
-    ``reason`` says why the graph of this ``precision`` was chosen.
+    ``reason`` says why the graph of this ``precision`` was chosen, ``size`` how many bytes it has.
     """
 
     manifest: Manifest
@@ -31,6 +31,7 @@ class Opened:
     golden: golden.Golden
     golden_pixels: Pixels
     reason: str
+    size: int
 
     def prove(self) -> None:
         """Replay the golden images; raises GoldenMismatch."""
@@ -121,7 +122,8 @@ def _open(
     session = Session(data, device, threads, threads_alone)
     session.check_signature(manifest.input, len(manifest.labels))
     recorded = golden.read(bundle)
-    opened = Opened(manifest, precision, session, recorded, golden.load(bundle, recorded, manifest.input), reason)
+    pixels = golden.load(bundle, recorded, manifest.input)
+    opened = Opened(manifest, precision, session, recorded, pixels, reason, len(data))
     opened.prove()
     return opened
 

@@ -1,13 +1,16 @@
 """Promotion: what must hold before an alias names another version. Going back (``models.aliases.rollback``) is free."""
 
-from collections.abc import Iterator
-from typing import Literal, Protocol
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
 
-from models.aliases import ANY, move_alias
-from models.errors import InvalidManifest, NotFound, PromotionRefused
-from models.manifest import Manifest
+from models.aliases import ANY, Expected, move_alias
+from models.errors import InvalidManifest, NotFound, PromotionRefused, ReasonMissing
+from models.manifest import Manifest, Metrics
+from models.policy import Check, Policy, failures, judge
 from models.refs import check_alias
 from models.store import Store
+from models.targets import Target
 
 _NAMED = 5
 
@@ -19,6 +22,45 @@ class Candidate(Protocol):
     def labels(self) -> tuple[str, ...]:
         """The names of its classes, in the order of its outputs."""
 
+    @property
+    def metrics(self) -> Metrics | None:
+        """What it reached on a test split; None where it was not evaluated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On what terms an alias moves: the ``policy`` of the gate, and what is said to be meant all the same.
+
+    ``new_labels`` lets it answer with other labels, ``force`` overrules the gate.
+    """
+
+    policy: Policy = field(default_factory=Policy)
+    new_labels: bool = False
+    force: bool = False
+
+
+USUAL = Terms()
+
+
+def terms_of(policy: Policy, *, new_labels: bool, force: bool, why: str) -> Terms:
+    """What somebody asks for; raises ReasonMissing where it is force and ``why`` says nothing."""
+    if force and not why.strip():
+        raise ReasonMissing("to overrule the gate takes a reason, which the audit log keeps: say why")
+    return Terms(policy, new_labels=new_labels, force=force)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was found out: the version that would be replaced, and the checks, passed or not."""
+
+    before: int | None
+    checks: Sequence[Check] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether the candidate may take the alias without force."""
+        return not failures(self.checks)
+
 
 def promote(
     store: Store,
@@ -27,16 +69,18 @@ def promote(
     *,
     who: str,
     why: str,
-    expect: int | Literal["any"] | None = ANY,
-    new_labels: bool = False,
-) -> int | None:
-    """Let ``alias`` name the version of ``candidate``; returns the version that it named before, None when it is new.
+    expect: Expected = ANY,
+    terms: Terms = USUAL,
+) -> Verdict:
+    """Let ``alias`` name the version of ``candidate``; returns what was checked, and what it replaced.
 
     Raises what ``check_promotion`` raises and what ``move_alias`` does, also Conflict where somebody moved the alias
     meanwhile: what was checked against is what is replaced.
     """
-    before = check_promotion(store, candidate.name, alias, candidate, expect=expect, new_labels=new_labels)
-    return move_alias(store, candidate.name, alias, candidate.version, who=who, why=why, expect=before)
+    verdict = check_promotion(store, candidate.name, alias, candidate, expect=expect, terms=terms)
+    forced = not verdict.passed
+    move_alias(store, candidate.name, alias, candidate.version, who=who, why=why, expect=verdict.before, forced=forced)
+    return verdict
 
 
 def check_promotion(
@@ -45,21 +89,53 @@ def check_promotion(
     alias: str,
     candidate: Candidate,
     *,
-    expect: int | Literal["any"] | None = ANY,
-    new_labels: bool = False,
-) -> int | None:
+    expect: Expected = ANY,
+    terms: Terms = USUAL,
+) -> Verdict:
     """Find out, before anything is done, whether ``alias`` of ``name`` may move to ``candidate``.
 
-    Returns the version that it would replace: the one that it names now, or the one that is expected. Raises InvalidRef
-    for what cannot be an alias, and PromotionRefused where that version has other labels, unless ``new_labels`` says
-    that this is meant.
+    The version that it would replace is the one that it names now, or the one that is expected. Raises InvalidRef for
+    what cannot be an alias, and PromotionRefused where that version has other labels, or the candidate does not pass
+    the gate, unless the terms say that this is meant.
     """
     check_alias(alias)
-    before = expect if not isinstance(expect, str) else store.aliases(name).get(alias)
+    before = _before(store, name, alias, expect)
     incumbent = None if before is None else _readable(store, name, before)
-    if incumbent is not None and not new_labels:
+    if incumbent is not None and not terms.new_labels:
         _refuse_new_labels(incumbent, alias, candidate)
-    return before
+    verdict = Verdict(before, _checks(candidate, incumbent, terms.policy))
+    if not verdict.passed and not terms.force:
+        raise _refusal(name, alias, verdict)
+    return verdict
+
+
+def _before(store: Store, name: str, alias: str, expect: Expected) -> int | None:
+    if isinstance(expect, str):
+        return store.aliases(name).get(alias)
+    return expect.version if isinstance(expect, Target) else expect
+
+
+def _checks(candidate: Candidate, incumbent: Manifest | None, policy: Policy) -> list[Check]:
+    """Whoever was never evaluated reached nothing, which passes where nothing is asked for and nobody was better."""
+    before = None if incumbent is None else incumbent.metrics
+    if candidate.metrics is not None:
+        return judge(policy, candidate.metrics, before)
+    least = max(policy.min_accuracy, before.accuracy - policy.max_accuracy_drop if before else 0)
+    return [Check("accuracy (never evaluated)", 0, before.accuracy if before else None, least)]
+
+
+def _refusal(name: str, alias: str, verdict: Verdict) -> PromotionRefused:
+    failed = failures(verdict.checks)
+    told = "; ".join(
+        f"{check.what} {check.candidate:.4f}, at least {check.least:.4f} is asked for" for check in failed[:_NAMED]
+    )
+    more = f"; and {len(failed) - _NAMED} more" if len(failed) > _NAMED else ""
+    beside = "" if verdict.before is None else f" in place of version {verdict.before}"
+    return PromotionRefused(
+        f"the candidate does not pass the gate of {name}@{alias}{beside}: {told}{more}; overrule it with --force and a "
+        "reason (--why), or change [promotion] in whatsit.toml",
+        tuple(verdict.checks),
+    )
 
 
 def _readable(store: Store, name: str, version: int) -> Manifest | None:

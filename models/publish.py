@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,10 +10,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from models import golden
-from models.audit import Entry, append, entries, locked, sync
 from models.errors import InvalidManifest
 from models.golden import Golden, GoldenImage
-from models.layout import GOLDEN_DIR, GOLDEN_FILE, MANIFEST, UNFINISHED, bundle_dir, graph_file, model_dir
+from models.layout import GOLDEN_DIR, GOLDEN_FILE, MANIFEST, graph_file
 from models.manifest import (
     FILE_NAME,
     PRECISIONS,
@@ -30,7 +28,6 @@ from models.manifest import (
     first_problem,
 )
 from models.opening import prove_bundle, sha256_of
-from models.refs import is_version
 from models.runtime import Session, open_session
 from models.store import Store
 
@@ -72,23 +69,9 @@ def publish(store: Store, name: str, release: Release, *, who: str, why: str) ->
     BundleError or ImageError when it does not pass; then nothing of it remains.
     """
     _check_documents(release.documents)
-    folder = model_dir(store.root, name)
-    with locked(folder):
-        for abandoned in folder.glob(f"{UNFINISHED}*"):
-            shutil.rmtree(abandoned)  # of a process that died: whoever still writes holds the lock
-        version = _next_version(folder)
-        bundle = bundle_dir(store.root, name, version)
-        unfinished = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=folder))
-        try:
-            manifest = _write(unfinished, name, version, release)
-            prove_bundle(unfinished)
-            _sync(unfinished)
-            unfinished.chmod(0o755)  # mkdtemp made it private
-            append(folder, Entry(action="publish", after=version, who=who, why=why))
-            unfinished.rename(bundle)
-            sync(folder)
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
+    with store.place.draft(name, who=who, why=why) as draft:
+        manifest = _write(draft.folder, name, draft.version, release)
+        prove_bundle(draft.folder)
     return manifest
 
 
@@ -97,13 +80,6 @@ def _check_documents(documents: Mapping[str, str]) -> None:
     for name in documents:
         if not re.fullmatch(FILE_NAME, name) or name in {MANIFEST, GOLDEN_DIR, *map(graph_file, PRECISIONS)}:
             raise InvalidManifest(f"documents: {name!r} is not a file name of its own")
-
-
-def _next_version(folder: Path) -> int:
-    """One more than ever was: a removed version's number is not given to another."""
-    published = [entry.after for entry in entries(folder) if entry.action == "publish" and entry.after]
-    standing = [int(path.name) for path in folder.iterdir() if is_version(path.name)]
-    return max([*published, *standing], default=0) + 1
 
 
 def _write(bundle: Path, name: str, version: int, release: Release) -> Manifest:
@@ -175,9 +151,3 @@ def _describe(
         )
         for precision, session in sessions.items()
     }
-
-
-def _sync(bundle: Path) -> None:
-    """Have every file and folder of the bundle on the disk before its name is."""
-    for path in (*bundle.rglob("*"), bundle):
-        sync(path)

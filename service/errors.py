@@ -18,9 +18,11 @@ The answer is a problem of RFC 9457 on every path; it says nothing of the server
 """
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 
 from models import errors as domain
+from models.policy import Check
 
 
 class RequestError(domain.WhatsitError):
@@ -77,21 +79,23 @@ class ClientLeft(RequestError):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """The members of RFC 9457, ``type`` without its prefix."""
+    """The members of RFC 9457, ``type`` without its prefix; ``more`` are those of this type alone."""
 
     status: int
     type: str
     title: str
     detail: str
     retry_after: int | None = None
+    more: Mapping[str, object] = field(default_factory=dict)
 
-    def members(self) -> dict[str, str | int]:
+    def members(self) -> dict[str, object]:
         """The JSON object, without the request's id."""
         return {
             "type": f"urn:whatsit:problem:{self.type}",
             "title": self.title,
             "status": self.status,
             "detail": self.detail,
+            **self.more,
         }
 
     def body(self, request_id: str) -> bytes:
@@ -104,6 +108,8 @@ _TABLE: tuple[tuple[type[Exception], int, str, str], ...] = (
     (domain.InvalidRef, 400, "invalid-ref", "Not a model ref"),
     (domain.NotFound, 404, "not-found", "No such model, version or alias"),
     (domain.Conflict, 409, "conflict", "Conflict"),
+    (domain.ReasonMissing, 400, "reason-missing", "A reason is missing"),
+    (domain.InvalidPolicy, 500, "invalid-policy", "The gate's table makes no sense"),
     (domain.PromotionRefused, 409, "promotion-refused", "The alias must not move there"),
     (domain.UnsupportedFormat, 415, "unsupported-format", "Not an accepted image format"),
     (domain.ImageTooLarge, 413, "image-too-large", "Image too large"),
@@ -128,10 +134,18 @@ INTERNAL = Problem(500, "internal", "Internal error", "the service failed; its l
 _PRIVATE = (domain.StoreUnavailable, domain.BundleError, domain.DeviceUnavailable)
 
 
+def _more(error: Exception) -> dict[str, object]:
+    """What the gate found out."""
+    if not isinstance(error, domain.PromotionRefused) or not error.checks:
+        return {}
+    checks = [check for check in error.checks if isinstance(check, Check)]
+    return {"checks": [{**asdict(check), "passed": check.passed} for check in checks]}
+
+
 def problem_of(error: Exception) -> Problem:
     """The answer to ``error``; INTERNAL for one that is not in the table."""
     for kind, status, name, title in _TABLE:
         if isinstance(error, kind):
             detail = f"{title.lower()}; the service's log says why" if isinstance(error, _PRIVATE) else str(error)
-            return Problem(status, name, title, detail, getattr(error, "retry_after", None))
+            return Problem(status, name, title, detail, getattr(error, "retry_after", None), _more(error))
     return INTERNAL

@@ -8,7 +8,7 @@ from models.documents import REPORT
 from models.errors import InvalidManifest
 from models.layout import graph_file
 from models.manifest import Manifest, Precision, Provenance
-from models.promotion import check_promotion, promote
+from models.promotion import USUAL, Terms, check_promotion, promote
 from models.publish import GraphFile, Release
 from models.publish import publish as publish_release
 from models.store import Store
@@ -34,30 +34,31 @@ class Contents:
     precisions: Collection[Precision] = ()
 
 
-def publish(
+def publish(  # noqa: PLR0913 - where to, how, and who says so
     run: Run,
     store: Store,
     name: str,
     contents: Contents = Contents(),
     *,
     alias: str | None = None,
-    new_labels: bool = False,
+    terms: Terms = USUAL,
     who: str,
+    why: str = "",
 ) -> Manifest:
     """Publish ``run`` as the next version of ``name`` and let ``alias``, if any, name it.
 
     Raises RunUnusable when the run is not finished, VariantFailed for a graph that is not to be published, InvalidData
     for a folder of golden images that cannot be used, what publishing raises when the bundle does not prove itself, and
-    what promotion raises: PromotionRefused for other labels than ``alias`` answers with now, unless ``new_labels``.
+    what promotion raises: PromotionRefused where ``alias`` may not move there on these ``terms``.
     """
     check_run(run)
-    why = f"trained by the recipe {run.info().recipe_name}"
+    why = why or f"trained by the recipe {run.info().recipe_name}"
     release = make_release(run, name, contents)
     if alias is not None:
-        check_promotion(store, name, alias, release, new_labels=new_labels)  # before anything is published
+        check_promotion(store, name, alias, release, terms=terms)  # before anything is published
     manifest = publish_release(store, name, release, who=who, why=why)
     if alias is not None:
-        promote(store, manifest, alias, who=who, why=why, new_labels=new_labels)
+        promote(store, manifest, alias, who=who, why=why, terms=terms)
     return manifest
 
 

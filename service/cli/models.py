@@ -7,22 +7,21 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from models.aliases import rollback
 from models.audit import who
 from models.documents import REPORT
 from models.errors import InvalidManifest, WhatsitError
 from models.manifest import ACCEPTS_NOTHING, Graph, Manifest, Precision, Provenance
 from models.opening import prove_version
-from models.promotion import promote
 from models.refs import Ref, parse_ref
 from models.store import Store
+from service.cli import rollout, shadow
 from service.cli.options import JsonOption, StoreOption, WhyOption, open_store, print_json
 
 app = typer.Typer(help="Look at a store and change what its aliases name.", no_args_is_help=True)
+rollout.register(app)
+app.command("shadow")(shadow.shadow)
 
 _Ref = Annotated[str, typer.Argument(help="name, name@version or name@alias")]
-_Expect = Annotated[int | None, typer.Option(help="Move only if the alias names this version now.")]
-_NewLabels = Annotated[bool, typer.Option("--new-labels", help="Move even if the labels or their order change.")]
 
 
 @app.command("list")
@@ -99,49 +98,6 @@ def verify(
         raise typer.Exit(1)
 
 
-@app.command("promote")
-def promote_(
-    ref: _Ref,
-    alias: Annotated[str, typer.Argument(help="The alias to move, such as production.")],
-    store: StoreOption = None,
-    expect: _Expect = None,
-    new_labels: _NewLabels = False,
-    why: WhyOption = "",
-) -> None:
-    """Let an alias name a version, after proving that version.
-
-    Refused where its labels are not those of the version that the alias names now, in the same order: clients would
-    meet others than they know.
-
-    Example: whatsit models promote cifar10@4 production --expect 3 --why "better on dogs"
-    """
-    place = open_store(store)
-    resolved = place.resolve(parse_ref(ref))
-    prove_version(place, resolved.name, resolved.version)
-    before = promote(
-        place,
-        place.manifest(resolved.name, resolved.version),
-        alias,
-        who=who(),
-        why=why,
-        expect="any" if expect is None else expect,
-        new_labels=new_labels,
-    )
-    typer.echo(f"{resolved.name}@{alias}: version {resolved.version} (was {before or 'no version'})")
-
-
-@app.command("rollback")
-def rollback_(
-    name: Annotated[str, typer.Argument(help="The model.")], store: StoreOption = None, why: WhyOption = ""
-) -> None:
-    """Put the alias production back to where it was before its last move.
-
-    Example: whatsit models rollback cifar10 --why "wrong on ships"
-    """
-    left, now = rollback(open_store(store), name, who=who(), why=why)
-    typer.echo(f"{name}@production: version {now} (was {left})")
-
-
 @app.command()
 def remove(ref: _Ref, store: StoreOption = None, why: WhyOption = "") -> None:
     """Delete a version that no alias names.
@@ -157,7 +113,7 @@ def remove(ref: _Ref, store: StoreOption = None, why: WhyOption = "") -> None:
 
 
 def _row(place: Store, name: str, version: int) -> dict[str, object]:
-    aliases = [alias for alias, target in place.aliases(name).items() if target == version]
+    aliases = [alias for alias, target in place.targets(name).items() if version in target.versions]
     row: dict[str, object] = {"model": name, "version": version, "aliases": aliases}
     try:
         manifest = place.manifest(name, version)

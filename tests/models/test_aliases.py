@@ -1,14 +1,16 @@
 """Aliases move by compare-and-set, one after the other, and can go back."""
 
+import json
 import time
 from pathlib import Path
 
 import pytest
 
-from models.aliases import move_alias, rollback
+from models.aliases import move_alias, rollback, set_canary
 from models.audit import Entry, append, entries, locked
-from models.errors import Conflict, InvalidRef, ModelNotFound, VersionNotFound
+from models.errors import Conflict, InvalidManifest, InvalidRef, ModelNotFound, VersionNotFound
 from models.store import Store
+from models.targets import Target
 from tests.support.processes import go_together, kill, start, wait_for
 
 WHO = {"who": "me", "why": "to see"}
@@ -222,3 +224,66 @@ def test_a_process_killed_while_it_moves_leaves_a_whole_table(store: Store, move
     assert stands in {one.after for one in entries(store.root / "tiny")[-2:]}
     move(store, 4)
     assert rollback(store, "tiny", **WHO) == (4, stands)
+
+
+def test_a_canary_shares_the_requests_of_an_alias(store: Store) -> None:
+    move(store, 3)
+    target = set_canary(store, "tiny", "production", 4, (95, 5), **WHO, expect=3)
+    assert store.targets("tiny") == {"production": target} == {"production": Target(3, 4, (95, 5))}
+    assert json.loads((store.root / "tiny" / "aliases.json").read_text()) == {"production": {"3": 95, "4": 5}}
+    assert production(store) == 3
+    assert (store.history("tiny")[-1].action, store.history("tiny")[-1].weights) == ("canary", {3: 95, 4: 5})
+
+
+def test_it_goes_beside_another_version_and_one_that_is_there(store: Store) -> None:
+    with pytest.raises(Conflict, match="no version: a canary goes beside another"):
+        set_canary(store, "tiny", "production", 4, (95, 5), **WHO)
+    move(store, 3)
+    with pytest.raises(Conflict, match="version 3: a canary"):
+        set_canary(store, "tiny", "production", 3, (95, 5), **WHO)
+    with pytest.raises(VersionNotFound):
+        set_canary(store, "tiny", "production", 9, (95, 5), **WHO)
+    with pytest.raises(Conflict, match="not version 1"):
+        set_canary(store, "tiny", "production", 4, (95, 5), **WHO, expect=1)
+
+
+def test_going_back_ends_a_canary_and_then_undoes_the_move_before(store: Store) -> None:
+    move(store, 2, 3)
+    set_canary(store, "tiny", "production", 4, (1, 1), **WHO)
+    assert rollback(store, "tiny", **WHO) == (4, 3)
+    assert store.targets("tiny") == {"production": Target(3)}
+    assert rollback(store, "tiny", **WHO) == (3, 2)
+
+
+def test_a_canary_that_is_promoted_goes_back_to_its_incumbent(store: Store) -> None:
+    move(store, 3)
+    set_canary(store, "tiny", "production", 4, (95, 5), **WHO)
+    assert move_alias(store, "tiny", "production", 4, **WHO, expect=3) == 3
+    assert rollback(store, "tiny", **WHO) == (4, 3)
+
+
+def test_exactly_a_target_can_be_expected(store: Store) -> None:
+    move(store, 3)
+    stands = set_canary(store, "tiny", "production", 4, (95, 5), **WHO)
+    with pytest.raises(Conflict, match=r"0\.05 of the requests at version 4, not version 3, with 0\.5"):
+        rollback(store, "tiny", **WHO, expect=Target(3, 4, (1, 1)))
+    assert rollback(store, "tiny", **WHO, expect=stands) == (4, 3)
+    with pytest.raises(Conflict, match="names version 3, not version 3, with"):
+        rollback(store, "tiny", **WHO, expect=stands)
+
+
+def test_a_version_that_is_a_canary_is_not_removed(store: Store) -> None:
+    move(store, 3)
+    set_canary(store, "tiny", "production", 4, (95, 5), **WHO)
+    with pytest.raises(Conflict, match="what production names"):
+        store.remove("tiny", 4, **WHO)
+
+
+@pytest.mark.parametrize(
+    "written", ['{"production": {"3": 95}}', '{"production": {"3": 0, "4": 5}}', '{"production": {}}']
+)
+def test_weights_that_make_no_sense_are_told(store: Store, written: str) -> None:
+    (store.root / "tiny" / "aliases.json").write_text(written)
+    with pytest.raises(InvalidManifest, match="not a table of aliases"):
+        store.targets("tiny")
+    assert store.listings()["tiny"].versions == (1, 2, 3, 4)

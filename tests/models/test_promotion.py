@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from models.aliases import move_alias, rollback
-from models.errors import Conflict, InvalidRef, PromotionRefused, VersionNotFound
-from models.promotion import check_promotion, promote
+from models.errors import Conflict, InvalidRef, PromotionRefused, ReasonMissing, VersionNotFound
+from models.policy import Policy
+from models.promotion import Terms, check_promotion, promote, terms_of
 from models.store import Store
-from tests.support.bundles import LABELS, publish_tiny, release
+from tests.support.bundles import LABELS, metrics, publish_tiny, release
 
 WHO = {"who": "me", "why": "to see"}
 BLUE_FIRST = ("blue", "red", "green")
@@ -24,8 +25,11 @@ def store(tmp_path: Path) -> Store:
     return store
 
 
+NEW_LABELS = Terms(new_labels=True)
+
+
 def go(store: Store, version: int, alias: str = "production", **options: object) -> int | None:
-    return promote(store, store.manifest("tiny", version), alias, **WHO, **options)
+    return promote(store, store.manifest("tiny", version), alias, **WHO, **options).before
 
 
 def test_the_same_labels_are_promoted(store: Store) -> None:
@@ -37,7 +41,7 @@ def test_labels_in_another_order_are_refused_unless_meant(store: Store) -> None:
     with pytest.raises(PromotionRefused, match=r"than version 1 does: in another place: blue \(number 2 becomes 0\), "):
         go(store, 3)
     assert store.aliases("tiny") == {"production": 1}
-    assert go(store, 3, new_labels=True) == 1
+    assert go(store, 3, terms=NEW_LABELS) == 1
 
 
 def test_an_alias_that_is_new_may_name_anything(store: Store) -> None:
@@ -45,12 +49,12 @@ def test_an_alias_that_is_new_may_name_anything(store: Store) -> None:
 
 
 def test_going_back_needs_no_leave(store: Store) -> None:
-    go(store, 3, new_labels=True)
+    go(store, 3, terms=NEW_LABELS)
     assert rollback(store, "tiny", **WHO) == (3, 1)
 
 
 def test_what_is_expected_is_what_is_compared_and_replaced(store: Store) -> None:
-    go(store, 3, new_labels=True)
+    go(store, 3, terms=NEW_LABELS)
     with pytest.raises(PromotionRefused):
         go(store, 2, expect=3)
     with pytest.raises(Conflict, match="names version 3, not version 1"):
@@ -69,9 +73,9 @@ def test_a_version_that_cannot_be_read_holds_up_no_cure(store: Store) -> None:
 
 def test_a_release_is_compared_before_it_is_a_version(store: Store, tmp_path: Path) -> None:
     same, other = (release(tmp_path / "model.onnx", labels) for labels in (LABELS, BLUE_FIRST))
-    assert check_promotion(store, "tiny", "production", same) == 1
-    assert check_promotion(store, "tiny", "next", other) is None
-    assert check_promotion(store, "fresh", "production", other) is None
+    assert check_promotion(store, "tiny", "production", same).before == 1
+    assert check_promotion(store, "tiny", "next", other).before is None
+    assert check_promotion(store, "fresh", "production", other).before is None
     with pytest.raises(PromotionRefused):
         check_promotion(store, "tiny", "production", other)
     with pytest.raises(InvalidRef):
@@ -90,3 +94,31 @@ def test_what_is_not_there_is_not_promoted(store: Store) -> None:
     store.remove("tiny", 2, **WHO)
     with pytest.raises(VersionNotFound):
         promote(store, manifest, "production", **WHO)
+
+
+def test_a_worse_version_is_refused_with_what_was_compared_unless_forced(store: Store) -> None:
+    publish_tiny(store.root, metrics=metrics(accuracy=0.98))
+    with pytest.raises(PromotionRefused, match=r"accuracy 0\.9800, at least 0\.9900 is asked for") as caught:
+        go(store, 4)
+    assert [check.passed for check in caught.value.checks if check.what == "accuracy"] == [False]
+    assert store.aliases("tiny") == {"production": 1}
+    assert go(store, 4, terms=Terms(force=True)) == 1
+    assert [entry.forced for entry in store.history("tiny")][-1]
+
+
+def test_one_that_needed_no_force_is_not_noted_as_forced(store: Store) -> None:
+    go(store, 2, terms=Terms(force=True))
+    assert store.history("tiny")[-1].forced is None
+
+
+def test_the_first_version_of_an_alias_has_nobody_beside_it(store: Store) -> None:
+    publish_tiny(store.root, metrics=metrics(accuracy=0.5))
+    assert go(store, 4, "next") is None
+    with pytest.raises(PromotionRefused, match="accuracy"):
+        go(store, 4, "third", terms=Terms(Policy(min_accuracy=0.6)))
+
+
+def test_force_takes_a_reason() -> None:
+    with pytest.raises(ReasonMissing, match="say why"):
+        terms_of(Policy(), new_labels=False, force=True, why=" ")
+    assert terms_of(Policy(), new_labels=False, force=True, why="urgent").force

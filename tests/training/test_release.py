@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ from models.aliases import move_alias
 from models.errors import ImageError, InvalidRef, PromotionRefused
 from models.manifest import ACCEPTS_NOTHING, Conformal, Decision, Origin
 from models.opening import open_version, prove_version
+from models.policy import Policy
+from models.promotion import Terms
 from models.store import Store
 from tests.support.bundles import publish_tiny
 from tests.support.images import encode
@@ -98,7 +101,7 @@ def test_other_labels_are_neither_published_nor_promoted_unless_meant(finished: 
         publish(finished, store, "shapes", alias="production", who="tests")
     assert store.versions("shapes") == [1]
     publish(finished, store, "shapes", alias="next", who="tests")
-    publish(finished, store, "shapes", alias="production", new_labels=True, who="tests")
+    publish(finished, store, "shapes", alias="production", terms=Terms(new_labels=True, force=True), who="tests")
     assert store.aliases("shapes") == {"next": 2, "production": 3}
 
 
@@ -273,3 +276,16 @@ def test_the_sets_of_a_run_are_published_and_told(finished: Run, tmp_path: Path)
     card = card_of(run)
     assert "scored at least 0.0123" in card
     assert "on the test split they do so in 95.12%, with 1.24 classes" in card
+
+
+def test_a_run_that_does_not_pass_the_gate_is_not_published_unless_forced(finished: Run, tmp_path: Path) -> None:
+    store, terms = Store(tmp_path), Terms(Policy(class_floors={"a class that is not there": 0.5}))
+    with pytest.raises(PromotionRefused, match=r"recall of a class that is not there 0\.0000, at least 0\.5000"):
+        publish(finished, store, "shapes", alias="production", terms=terms, who="tests")
+    assert store.names() == []
+    forced = replace(terms, force=True)
+    publish(finished, store, "shapes", alias="production", terms=forced, who="tests", why="to show")
+    assert [(entry.action, entry.forced, entry.why) for entry in store.history("shapes")] == [
+        ("publish", None, "to show"),
+        ("move", True, "to show"),
+    ]

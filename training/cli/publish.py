@@ -10,6 +10,8 @@ from models.audit import who
 from models.golden import read
 from models.layout import GOLDEN_DIR
 from models.manifest import PRECISIONS, Manifest
+from models.policy import read_policy
+from models.promotion import terms_of
 from models.store import Store, default_root, is_replaceable
 from training.cli.options import Json, PrecisionName, StorePath, print_json, require_torch
 
@@ -30,6 +32,10 @@ def publish(  # noqa: PLR0913, PLR0917 - one for each option
     name: Annotated[str, typer.Option(help="The model that this becomes a version of.")],
     alias: Annotated[str | None, typer.Option(help="Let this alias name the new version.")] = None,
     new_labels: _NewLabels = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Move the alias even if the gate refuses; takes --why.")
+    ] = False,
+    why: Annotated[str, typer.Option("--why", help="The reason, for the audit log.")] = "",
     golden: Annotated[Path | None, typer.Option(help="Golden images in place of those of the test split.")] = None,
     precisions: _Precisions = None,
     report_images: _ReportImages = None,
@@ -48,7 +54,8 @@ def publish(  # noqa: PLR0913, PLR0917 - one for each option
     Graphs of lower precision go along where training made them and they lose at most one point of test accuracy.
     Without the one of float32 a version is a quarter as large; its numbers are then those of what it has.
 
-    Nothing is published where --alias names a version with other labels: clients would meet others than they know.
+    Nothing is published where --alias names a version with other labels, for clients would meet others than they know,
+    or where the gate ([promotion] in whatsit.toml) finds the new version worse than that one.
 
     Example: whatsit publish runs/folder --name scenery --alias production --precision int8
     """
@@ -58,7 +65,8 @@ def publish(  # noqa: PLR0913, PLR0917 - one for each option
 
     place = Store(store or default_root())
     contents = Contents(golden, report_images, [name for name in PRECISIONS if name in (precisions or ())])
-    manifest = publish(Run(run), place, name, contents, alias=alias, new_labels=new_labels, who=who())
+    terms = terms_of(read_policy(), new_labels=new_labels, force=force, why=why)
+    manifest = publish(Run(run), place, name, contents, alias=alias, terms=terms, who=who(), why=why)
     _show(manifest, alias, place, golden, as_json=as_json)
 
 

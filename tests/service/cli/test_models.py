@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from models.audit import entries
-from models.layout import model_dir
 from models.manifest import ACCEPTS_NOTHING, Conformal, Decision, Start
 from models.store import Store
 from tests.service.cli.conftest import Result, Whatsit, assert_failed
@@ -130,47 +128,6 @@ def test_verify(models: Whatsit, store: Store) -> None:
     assert result.code == 1
     assert [(one["version"], one["refused"] is None) for one in json.loads(result.out)] == [(1, False), (2, True)]
     assert models("verify", "tiny@2").code == 0
-
-
-def test_promote_and_rollback(models: Whatsit, store: Store) -> None:
-    assert (
-        models("promote", "tiny@1", "production", "--why", "first").out
-        == "tiny@production: version 1 (was no version)\n"
-    )
-    assert models("promote", "tiny@2", "production", "--expect", 1).out == "tiny@production: version 2 (was 1)\n"
-    assert_failed(models("promote", "tiny@1", "production", "--expect", 1), 1, "names version 2, not version 1")
-    assert store.aliases("tiny") == {"production": 2}
-    assert models("rollback", "tiny", "--why", "worse").out == "tiny@production: version 1 (was 2)\n"
-    assert store.aliases("tiny") == {"production": 1}
-    assert_failed(models("rollback", "tiny"), 1, "no earlier version")
-    log = entries(model_dir(store.root, "tiny"))[2:]
-    assert [(entry.action, entry.before, entry.after, entry.why) for entry in log] == [
-        ("move", None, 1, "first"),
-        ("move", 1, 2, ""),
-        ("rollback", 2, 1, "worse"),
-    ]
-
-
-def test_only_a_version_that_is_proved_is_promoted(models: Whatsit, store: Store) -> None:
-    (store.bundle("tiny", 2) / "model.onnx").write_bytes(b"changed")
-    assert_failed(models("promote", "tiny@2", "production"), 1, "model.onnx")
-    assert store.aliases("tiny") == {}
-
-
-def test_other_labels_are_promoted_only_if_that_is_meant(models: Whatsit, store: Store) -> None:
-    models("promote", "tiny@1", "production")
-    publish_tiny(store.root, labels=("green", "red", "white"))
-    changed = "new: white; gone: blue; in another place: green (number 1 becomes 0), red (number 0 becomes 1)"
-    assert_failed(models("promote", "tiny@3", "production"), 1, changed)
-    assert store.aliases("tiny") == {"production": 1}
-    assert models("promote", "tiny@3", "production", "--new-labels").code == 0
-    assert models("rollback", "tiny").out == "tiny@production: version 1 (was 3)\n"
-
-
-def test_names_that_no_alias_can_have(models: Whatsit, store: Store) -> None:
-    for alias in ("7", "A", "", "a b", "../x", "[/x]"):
-        assert_failed(models("promote", "tiny@1", alias), 1, "alias")
-    assert store.aliases("tiny") == {}
 
 
 def test_remove(models: Whatsit, store: Store) -> None:

@@ -1,0 +1,121 @@
+"""A store in a folder: ``ROOT/NAME/VERSION/...``, changed under a lock, each change in one step."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from models.audit import Entry, append, entries, locked, sync
+from models.errors import InvalidManifest, StoreUnavailable
+from models.layout import ALIASES, UNFINISHED, bundle_dir, model_dir, write_json
+from models.place import Decide, Draft
+from models.refs import is_name, is_version
+from models.targets import Listing, Target, WrittenTargets, read_target
+
+
+class Folder:
+    """Read from the disk at every call, so that a change is seen at once."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def names(self) -> list[str]:
+        """What may be models, in any order."""
+        return [folder.name for folder in _folders(self.root) if is_name(folder.name)]
+
+    def listing(self, name: str) -> Listing | None:
+        """What stands of a model; None where it has no version."""
+        versions = self._versions(name)
+        if not versions:
+            return None
+        try:
+            return Listing(name, versions, self._targets(name))
+        except InvalidManifest as error:
+            return Listing(name, versions, {}, str(error))
+
+    def history(self, name: str) -> list[Entry]:
+        """The audit log of a model, oldest first."""
+        return entries(model_dir(self.root, name))
+
+    def bundle(self, name: str, version: int) -> Path:
+        """The folder of a version."""
+        return bundle_dir(self.root, name, version)
+
+    @contextmanager
+    def draft(self, name: str, *, who: str, why: str) -> Iterator[Draft]:
+        """A folder to write the next version into; it is renamed when the context ends well, else removed."""
+        folder = model_dir(self.root, name)
+        with locked(folder):
+            for abandoned in folder.glob(f"{UNFINISHED}*"):
+                shutil.rmtree(abandoned)  # of a process that died: whoever still writes holds the lock
+            version = self._next_version(name)
+            place = self.bundle(name, version)
+            unfinished = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=folder))
+            try:
+                yield Draft(unfinished, version)
+                for path in (*unfinished.rglob("*"), unfinished):
+                    sync(path)  # every file and folder of the bundle is on the disk before its name is
+                unfinished.chmod(0o755)  # mkdtemp made it private
+                append(folder, Entry(action="publish", after=version, who=who, why=why))
+                unfinished.rename(place)
+                sync(folder)
+            finally:
+                shutil.rmtree(unfinished, ignore_errors=True)
+
+    def change(self, name: str, decide: Decide) -> Entry:
+        """Do what ``decide`` says, under the lock."""
+        folder = model_dir(self.root, name)
+        with locked(folder):
+            listing = self.listing(name) or Listing(name, (), {})
+            entry = decide(listing, entries(folder))
+            append(folder, entry)
+            if entry.action == "remove" and entry.before is not None:
+                self._remove(name, entry.before)
+            elif entry.alias is not None and (target := entry.target) is not None:
+                self._write(name, {**listing.targets, entry.alias: target})
+        return entry
+
+    def _write(self, name: str, targets: dict[str, Target]) -> None:
+        folder = model_dir(self.root, name)
+        fresh = folder / f".{ALIASES}"
+        write_json(fresh, {alias: target.written for alias, target in sorted(targets.items())})
+        sync(fresh)
+        fresh.replace(folder / ALIASES)
+        sync(folder)
+
+    def _remove(self, name: str, version: int) -> None:
+        """Out of sight in one step, so that nobody ever sees half a version."""
+        bundle = self.bundle(name, version)
+        shutil.rmtree(bundle.rename(bundle.with_name(f"{UNFINISHED}{version}")))
+
+    def _versions(self, name: str) -> tuple[int, ...]:
+        folder = model_dir(self.root, name)
+        if not folder.is_dir():
+            return ()
+        return tuple(sorted(int(entry.name) for entry in _folders(folder) if is_version(entry.name)))
+
+    def _targets(self, name: str) -> dict[str, Target]:
+        try:
+            written = WrittenTargets.validate_json((model_dir(self.root, name) / ALIASES).read_bytes())
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValidationError) as error:
+            raise InvalidManifest(f"{name}/{ALIASES} is not a table of aliases and versions") from error
+        return {alias: read_target(target) for alias, target in written.items()}
+
+    def _next_version(self, name: str) -> int:
+        """One more than ever was: a removed version's number is not given to another."""
+        folder = model_dir(self.root, name)
+        published = [entry.after for entry in entries(folder) if entry.action == "publish" and entry.after]
+        standing = [int(path.name) for path in folder.iterdir() if is_version(path.name)]
+        return max([*published, *standing], default=0) + 1
+
+
+def _folders(path: Path) -> list[Path]:
+    try:
+        return [entry for entry in path.iterdir() if entry.is_dir()]
+    except OSError as error:
+        raise StoreUnavailable(f"{path} is no store that can be read: {error.strerror}") from error

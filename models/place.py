@@ -1,0 +1,47 @@
+"""Where a store keeps its models, as the store sees it: a folder, or an object store."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from models.audit import Entry
+from models.targets import Listing
+
+# Says what is to change, given what stands and the audit log, oldest first; raises Conflict or NotFound when it may
+# not. It may be asked again, when somebody else was quicker.
+Decide = Callable[[Listing, Sequence[Entry]], Entry]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A bundle that is being written into ``folder``, and the number that it will have."""
+
+    folder: Path
+    version: int
+
+
+class Place(Protocol):
+    """Keeps bundles, aliases and audit logs. Names are those of models.
+
+    Reading raises StoreUnavailable when the place cannot be reached.
+    """
+
+    def names(self) -> list[str]:
+        """What may be models, in any order."""
+
+    def listing(self, name: str) -> Listing | None:
+        """What stands of a model; None where it has no version."""
+
+    def history(self, name: str) -> list[Entry]:
+        """The audit log of a model, oldest first."""
+
+    def bundle(self, name: str, version: int) -> Path:
+        """A folder with the files of a version, which exists."""
+
+    def draft(self, name: str, *, who: str, why: str) -> AbstractContextManager[Draft]:
+        """A folder to write the next version into; it appears whole when the context ends well, else nothing does."""
+
+    def change(self, name: str, decide: Decide) -> Entry:
+        """Do what ``decide`` says, in one step and noted in the audit log; returns what it said."""
