@@ -156,7 +156,8 @@ async def whole(settings: Settings, data: bytes) -> dict[str, float]:
     app = create_app(settings)
     async with app.router.lifespan_context(app):
         services = app.state.services
-        await services.fleet.lease(services.fleet.default)
+        with await services.fleet.lease(services.fleet.default):
+            pass
         context, direct = RequestContext(_nothing, Metrics()), Direct(services)
         return {
             "id, log line and metrics": await around(lambda: _request(context, data)),

@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from models.errors import WhatsitError
-from service.api import batch, health, models, predict, report
+from service.api import batch, health, models, predict, registry, report, shadow
 from service.errors import MalformedRequest, Problem, problem_of
 from service.inference.opening import Opener
 from service.lifespan import build_services, lifespan
@@ -37,8 +37,8 @@ def create_app(settings: Settings, slot: Slot | None = None, opener: Opener | No
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
     app.state.services = build_services(settings, metrics, in_flight, slot, opener)
-    for router in (predict.router, batch.router, models.router, report.router, health.router):
-        app.include_router(router)
+    for room in (predict, batch, models, report, registry, shadow, health):
+        app.include_router(room.router)
     app.add_api_route("/", _docs, include_in_schema=False)
     app.add_exception_handler(WhatsitError, _on_failure)
     app.add_exception_handler(RequestValidationError, _on_invalid_parameters)

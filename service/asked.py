@@ -23,8 +23,20 @@ class Asked(NamedTuple):
 
     content_type: str
     body: Body
-    state: MutableMapping[str, Any]
+    scope: Scope
     receive: Receive
+
+    @property
+    def state(self) -> MutableMapping[str, Any]:
+        """What is known of the request."""
+        state: MutableMapping[str, Any] = self.scope["state"]
+        return state
+
+    def client(self, header: str) -> str:
+        """Who asks, as far as it is known: by what ``header`` says, by the id of the key, else by the request's own."""
+        wanted = header.encode("latin-1", "replace")
+        found: bytes | None = next((value for name, value in self.scope["headers"] if name == wanted), None)
+        return str(self.state.get("key") or self.state["request_id"]) if found is None else found.decode("latin-1")
 
 
 def asked_of(request: Request) -> Asked:
@@ -34,12 +46,12 @@ def asked_of(request: Request) -> Asked:
 
 def asked_while_it_comes(scope: Scope, receive: Receive) -> Asked:
     """What ``receive`` brings the body of."""
-    return Asked(_content_type(scope), _ArrivingBody(receive), scope["state"], receive)
+    return Asked(_content_type(scope), _ArrivingBody(receive), scope, receive)
 
 
 def asked_at_once(scope: Scope, data: bytes) -> Asked:
     """What came whole; that its client leaves must be told otherwise than by messages."""
-    return Asked(_content_type(scope), _WholeBody(data), scope["state"], _nothing)
+    return Asked(_content_type(scope), _WholeBody(data), scope, _nothing)
 
 
 def _content_type(scope: Scope) -> str:

@@ -10,6 +10,7 @@ from models.store import Store
 from service.inference.fleet import Fleet
 from service.inference.opening import Opener
 from service.inference.pipeline import Pipeline
+from service.inference.shadow import Shadow
 from service.middleware.body_limit import Bodies
 from service.middleware.drain import InFlight
 from service.observability.metrics import Metrics
@@ -26,6 +27,7 @@ class Services:
     opener: Opener
     fleet: Fleet
     pipeline: Pipeline
+    shadow: Shadow
     metrics: Metrics
     in_flight: InFlight
     bodies: Bodies
@@ -54,7 +56,7 @@ async def _default_ref(services: ServicesDep) -> Ref:
 
 def answerable(services: Services, ref: Ref) -> Ref:
     """Refuse before the body is read what could not be answered after it."""
-    services.fleet.resolve(ref)
+    services.fleet.find(ref)
     services.pipeline.admission.check()
     return ref
 

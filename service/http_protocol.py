@@ -203,7 +203,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._timer = self.loop.call_later(self._timeout, self._too_slow)
 
     def _too_slow(self) -> None:
-        """Refuse what has begun. Clients open connections ahead of need; a word to them would answer what comes next."""
+        """Refuse what has begun; on a connection opened ahead of need, a word would answer what comes next."""
         if self._seen:
             self._refuse(_TOO_SLOW)
         else:

@@ -13,6 +13,7 @@ from service.deps import Services
 from service.inference.fleet import Fleet
 from service.inference.opening import LocalOpener, Opener
 from service.inference.pipeline import Pipeline
+from service.inference.shadow import Shadow
 from service.middleware.body_limit import Bodies
 from service.middleware.drain import InFlight
 from service.observability.metrics import Metrics
@@ -31,9 +32,12 @@ def build_services(
     pipeline.admission.told = slot.hold
     opener = opener or LocalOpener(store, settings, slot.board.images_inside)
     fleet = Fleet(store, settings, opener)
-    services = Services(settings, store, opener, fleet, pipeline, metrics, in_flight, Bodies(settings), slot)
+    fleet.told = lambda swap: metrics.swaps.add(*swap)
+    shadow = Shadow(fleet, pipeline, metrics, settings)
+    services = Services(settings, store, opener, fleet, pipeline, shadow, metrics, in_flight, Bodies(settings), slot)
     metrics.watch("whatsit_permits_held", "Images inside the service.", lambda: pipeline.admission.inside)
     metrics.watch("whatsit_permits", "The most images inside the service.", lambda: settings.queue_capacity)
+    metrics.watch("whatsit_store_away", "Whether the store cannot be reached.", lambda: fleet.store_away)
     metrics.watch_engines(
         lambda: [(e.manifest.name, str(e.manifest.version), e.precision, e.device) for e in fleet.engines()]
     )
@@ -44,7 +48,11 @@ def build_services(
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Open the default model in the background, so that the process can answer that it lives meanwhile."""
     services: Services = app.state.services
-    work = (services.opener.keep_connected(), services.fleet.watch(), _open_default(services.fleet, services.opener))
+    fleet = services.fleet
+    work = (
+        *(services.opener.keep_connected(), fleet.watch(), fleet.follow(), services.shadow.run()),
+        _open_default(fleet, services.opener),
+    )
     tasks = [asyncio.create_task(each) for each in work]
     try:
         yield
@@ -58,6 +66,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 async def _open_default(fleet: Fleet, opener: Opener) -> None:
     await opener.reachable()
     try:
-        await fleet.lease(fleet.default)
+        with await fleet.lease(fleet.default):
+            pass  # opening it was all
     except WhatsitError as error:  # readiness says so, and tries again
         log.error("the default model is not ready", extra={"reason": str(error)})

@@ -1,14 +1,11 @@
 """The answers of HTTP version 1, as OpenAPI describes them."""
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from models.manifest import Manifest, Precision
 from models.store import Resolved
 from service.errors import Problem
-from service.inference.fleet import State
 from service.inference.pipeline import Outcome
 
 
@@ -148,50 +145,6 @@ class ReadyResponse(BaseModel):
 
     status: Literal["ready"] = "ready"
     workers: WorkersOut
-
-
-class Running(BaseModel):
-    """What of a version runs in this process: the graph of which precision, on which device."""
-
-    precision: Precision
-    device: Literal["cpu", "cuda"]
-
-
-class VersionOut(BaseModel):
-    """One version in a list; ``state`` is what this process makes of it, ``reason`` why it refused it.
-
-    ``running`` is null while the version is not open here. The other members are null when the manifest cannot be read.
-    """
-
-    version: int
-    state: State
-    reason: str | None
-    running: Running | None = None
-    created_at: datetime | None = None
-    classes: int | None = None
-    accuracy: float | None = None
-
-
-class VersionDetail(VersionOut):
-    """One version with all that its manifest says."""
-
-    aliases: list[str]
-    manifest: Manifest
-
-
-class ModelOut(BaseModel):
-    """One model with its aliases and versions."""
-
-    name: str
-    default: bool
-    aliases: dict[str, int]
-    versions: list[VersionOut]
-
-
-class ModelsOut(BaseModel):
-    """All models of the store."""
-
-    models: list[ModelOut]
 
 
 # The answers to images are made as plain members: to validate each of them would take as long as a small graph runs. A

@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from typing_extensions import override
 
 from models.decode import Limits
+from models.policy import Policy
 from models.precision import Asked
 from models.runtime import Device
 from models.store import default_root
@@ -45,6 +46,35 @@ class Settings(BaseSettings):
         None,
         description="The ref that /v1/predict uses; when not set, cifar10 if the store has it, else its only model.",
     )
+    store_poll_s: float = Field(1, gt=0, le=3600, description="Seconds between two looks at what aliases name.")
+    spare_versions: int = Field(
+        2, ge=0, le=1000, description="Versions that stay open though no alias names them, the last ones asked for."
+    )
+    engines_bytes: int = Field(
+        0,
+        ge=0,
+        description="About the most memory of open versions; those that no alias names go first. 0 is no limit.",
+    )
+    promotion: Policy = Field(
+        default_factory=Policy, description="What a version must reach before an alias names it; see docs/rollout.md."
+    )
+    sticky_header: str = Field(
+        "x-client-id", description="The header by which a client meets the same one of two versions; else by its key."
+    )
+    canary_images: int = Field(100, ge=1, description="Images of each version before a canary is judged by its speed.")
+    canary_failures: float = Field(
+        0.05, ge=0, le=1, description="A canary ends when it fails on more images than the incumbent by this share."
+    )
+    canary_slowness: float = Field(
+        2, gt=1, description="A canary ends when its 95th percentile is this many times that of the incumbent."
+    )
+    shadow_share: float = Field(
+        0.1, ge=0, le=1, description="The share of images that the version named shadow is asked about as well."
+    )
+    shadow_examples: Path | None = Field(
+        None, description="A folder for images on which the version named shadow disagreed; none are kept without it."
+    )
+    shadow_examples_bytes: int = Field(100_000_000, ge=0, description="The most bytes of such images.")
     workers: Workers = Field(
         "auto", description="Processes that share the port: a number, or auto for what the default model is worth."
     )

@@ -1,6 +1,8 @@
 """``predict/batch``: many images in one request, each answered by itself."""
 
 import time
+from collections.abc import Sequence
+from http import HTTPStatus
 
 from fastapi import APIRouter, Request, Response
 
@@ -9,6 +11,8 @@ from service.api.documentation import BATCH_BODY, PROBLEMS
 from service.asked import Asked, asked_of
 from service.deps import TOP_K, DefaultRefDep, RefDep, Services, ServicesDep, TopK
 from service.errors import Problem
+from service.inference.lease import Lease
+from service.inference.pipeline import Outcome
 from service.responses import json_response
 from service.schemas import BatchResponse, item_of, model_used
 from service.uploads.reader import read_images
@@ -43,10 +47,15 @@ async def predict_images(asked: Asked, services: Services, ref: Ref, top_k: int)
 async def _answer(
     asked: Asked, services: Services, ref: Ref, uploads: list[Upload], top_k: int, deadline: float
 ) -> dict[str, object]:
-    lease = await services.fleet.lease(ref)
-    version, noted = lease.resolved, asked.state["noted"]
-    noted.update(model=f"{version.name}@{version.version}", images=len(uploads))
-    outcomes = await services.pipeline.predict_many(lease.engine, uploads, top_k, deadline)
+    noted = asked.state["noted"]
+    with await services.fleet.lease(ref, asked.client) as lease:
+        version = lease.resolved
+        noted.update(model=f"{version.name}@{version.version}", images=len(uploads))
+        outcomes = await services.pipeline.predict_many(lease.engine, uploads, top_k, deadline)
+        _note(lease, outcomes)
+    for upload, outcome in zip(uploads, outcomes, strict=True):
+        if isinstance(outcome, Outcome):
+            services.shadow.offer(version, upload, outcome.answer)
     failed = sum(isinstance(outcome, Problem) for outcome in outcomes)
     noted["failed"] = failed
     items = [
@@ -59,3 +68,12 @@ async def _answer(
         "results": items,
         "summary": {"ok": len(items) - failed, "failed": failed},
     }
+
+
+def _note(lease: Lease, outcomes: Sequence[Outcome | Problem]) -> None:
+    """What the images say of a canary; those that cannot be decoded say nothing."""
+    for outcome in outcomes:
+        if isinstance(outcome, Outcome):
+            lease.note(outcome.timing.total)
+        elif outcome.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            lease.note(None)

@@ -40,6 +40,7 @@ BATCH_BODY = _body(
 _PROBLEM = {PROBLEM_TYPE: {"schema": ProblemOut.model_json_schema()}}
 _DESCRIPTIONS: dict[int | str, str] = {
     400: "The request is malformed.",
+    409: "Something else stands than was expected, or the gate refuses: then with what was compared",
     404: "No such model, version or alias.",
     408: "The body did not arrive in time.",
     413: "Too many bytes, pixels or images.",

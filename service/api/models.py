@@ -9,7 +9,7 @@ from models.refs import check_name, parse_version
 from service.api.documentation import problems
 from service.deps import Services, ServicesDep
 from service.errors import NotReady
-from service.schemas import ModelOut, ModelsOut, Running, VersionDetail, VersionOut
+from service.registry_schemas import ChangeOut, ModelOut, ModelsOut, Running, VersionDetail, VersionOut
 
 router = APIRouter(prefix="/v1/models", tags=["models"], responses=problems(400, 404, 503))
 
@@ -34,15 +34,22 @@ def show_version(name: Name, version: Version, services: ServicesDep) -> Version
     """Show one version: its state here, its aliases, and its manifest with labels, metrics and provenance."""
     number = parse_version(version)
     listed = _version(services, check_name(name), number)
-    aliases = [alias for alias, target in services.store.aliases(name).items() if target == number]
+    aliases = [alias for alias, target in services.store.targets(name).items() if number in target.versions]
     manifest = services.store.manifest(name, number)
     return VersionDetail(**listed.model_dump(), aliases=aliases, manifest=manifest)
+
+
+@router.get("/{name}/history")
+def show_history(name: Name, services: ServicesDep) -> list[ChangeOut]:
+    """Show who changed what of a model, when and why, the last change first."""
+    return [ChangeOut.model_validate(entry) for entry in reversed(services.store.history(check_name(name)))]
 
 
 def _model(services: Services, name: str) -> ModelOut:
     store = services.store
     versions = [_version(services, name, version) for version in store.versions(name)]
-    return ModelOut(name=name, default=_is_default(services, name), aliases=store.aliases(name), versions=versions)
+    aliases = {alias: target.written for alias, target in store.targets(name).items()}
+    return ModelOut(name=name, default=_is_default(services, name), aliases=aliases, versions=versions)
 
 
 def _version(services: Services, name: str, version: int) -> VersionOut:

@@ -42,8 +42,11 @@ async def predict_image(asked: Asked, services: Services, ref: Ref, top_k: int) 
 async def _answer(
     asked: Asked, services: Services, ref: Ref, upload: Upload, top_k: int, deadline: float
 ) -> dict[str, object]:
-    lease = await services.fleet.lease(ref)
-    version, state = lease.resolved, asked.state
-    state["noted"].update(model=f"{version.name}@{version.version}", images=1, bytes=len(upload.data))
-    outcome = await services.pipeline.predict(lease.engine, upload, top_k, deadline)
+    state = asked.state
+    with await services.fleet.lease(ref, asked.client) as lease:
+        version = lease.resolved
+        state["noted"].update(model=f"{version.name}@{version.version}", images=1, bytes=len(upload.data))
+        outcome = await services.pipeline.predict(lease.engine, upload, top_k, deadline)
+        lease.note(outcome.timing.total)
+    services.shadow.offer(version, upload, outcome.answer)
     return {"id": state["request_id"], "model": model_used(version), **members_of(outcome)}

@@ -31,6 +31,10 @@ class Engine(Protocol):
     def precision(self) -> Precision:
         """The precision of the graph that runs."""
 
+    @property
+    def memory(self) -> int:
+        """About how much memory of this process it takes."""
+
     def infer(self, pixels: Pixels, deadline: float, *, urgent: bool = True) -> Awaitable[Delivered[Probabilities]]:
         """Float32 ``[classes]`` to come for uint8 ``[height, width, channels]``; see Batcher.submit."""
 
@@ -84,6 +88,11 @@ class LocalEngine:
     def precision(self) -> Precision:
         """The precision of the graph that runs."""
         return self._opened.precision
+
+    @property
+    def memory(self) -> int:
+        """About how much memory of this process it takes: the weights, and what onnxruntime makes of them."""
+        return 2 * self._opened.size
 
     def infer(self, pixels: Pixels, deadline: float, *, urgent: bool = True) -> Awaitable[Delivered[Probabilities]]:
         """Float32 ``[classes]`` to come for uint8 ``[height, width, channels]``; see Batcher.submit."""

@@ -1,56 +1,60 @@
-"""The fleet: all live engines of the process, opened when first asked for."""
+"""The fleet: what answers each ref, now and after an alias has moved."""
 
 import asyncio
 import logging
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from models.errors import BundleError, DeviceUnavailable, NotFound, WhatsitError
+from models.aliases import rollback
+from models.errors import BundleError, RegistryError, StoreUnavailable, WhatsitError
 from models.refs import Ref, parse_ref
 from models.store import Resolved, Store
+from models.targets import Found, Target
 from service.errors import NotReady
+from service.inference.canary import Trial, choose
+from service.inference.catalogue import Catalogue
 from service.inference.engine import Engine
+from service.inference.engines import Engines, Key, State
+from service.inference.lease import Lease, Role
 from service.inference.opening import Opener
+from service.inference.retention import to_close
 from service.settings import Settings
 
 log = logging.getLogger(__name__)
 
-State = Literal["available", "loading", "ready", "failed"]
-_Key = tuple[str, int]
-# An alias that moves is seen within this time; reading the store for every request costs 0.1 ms.
-_RESOLVED_FOR_S = 1.0
-# A version that failed its proof is not proved again at every request.
-_FAILED_FOR_S = 30.0
-_WATCHED_EVERY_S = 0.5
+_HANGING_LOOKED_FOR_EVERY_S = 0.5
+_WHO = "whatsit serve"  # in the audit log
 
 
-class Lease(NamedTuple):
-    """An engine to use for one request, and what its ref was resolved to."""
+class Swap(NamedTuple):
+    """An alias was to be answered by another version: ``done``, ``refused``, or ``returned`` from a canary."""
 
-    engine: Engine
-    resolved: Resolved
+    model: str
+    alias: str
+    outcome: str
 
 
 class Fleet:
-    """Has the versions of ``store`` opened by ``opener``, and hands out their engines."""
+    """Has the versions of ``store`` opened by ``opener``, and hands out their engines.
+
+    Set ``told`` to be told of swaps. Call ``follow`` and ``watch`` for as long as the service runs.
+    """
 
     def __init__(
-        self,
-        store: Store,
-        settings: Settings,
-        opener: Opener,
-        clock: Callable[[], float] = time.monotonic,
+        self, store: Store, settings: Settings, opener: Opener, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.store = store
-        self._opener = opener
+        self.told: Callable[[Swap], None] = lambda _: None
+        self.store_away = False
         self._settings = settings
-        self._clock = clock
+        self._catalogue = Catalogue(store, clock)
+        self._engines = Engines(opener, settings.run_timeout_s, clock)
         self._default: Ref | None = None
-        self._opening: dict[_Key, asyncio.Task[Engine]] = {}
-        self._failed: dict[_Key, tuple[float, WhatsitError]] = {}
-        self._resolved: dict[Ref, tuple[float, Resolved]] = {}
+        self._swapping: dict[Ref, asyncio.Task[None]] = {}
+        self._trials: dict[tuple[str, Target], Trial] = {}
+        self._ended: set[tuple[str, Target]] = set()  # canaries that were ended here, whatever the store says
 
     @property
     def default(self) -> Ref:
@@ -59,125 +63,166 @@ class Fleet:
             self._default = default_ref(self.store, self._settings.default_model)
         return self._default
 
-    def resolve(self, ref: Ref) -> Resolved:
-        """Find the version of ``ref``, as it was within the last second; raises NotFound."""
-        now = self._clock()
-        expires, resolved = self._resolved.get(ref, (0.0, None))
-        if resolved is None or expires < now:
-            resolved = self.store.resolve(ref)
-            self._resolved[ref] = (now + _RESOLVED_FOR_S, resolved)
-        return resolved
+    def find(self, ref: Ref) -> Found:
+        """What answers ``ref`` now; raises NotFound."""
+        return self._catalogue.find(ref)
 
-    async def lease(self, ref: Ref) -> Lease:
-        """Return the engine of ``ref``, opening it when need be.
+    async def lease(self, ref: Ref, client: Callable[[str], str] | None = None) -> Lease:
+        """Hand out the engine that answers ``ref``, opening it when need be, for the length of a ``with``.
 
-        Raises NotFound, or the BundleError or DeviceUnavailable that stopped the version from being opened.
+        ``client`` tells who asks, given the name of a header; asked only where two versions share the requests. Raises
+        NotFound, or the BundleError or DeviceUnavailable that stopped the version from being opened.
         """
-        resolved = self.resolve(ref)
-        task = self._engine(resolved)
-        # Shielded: a request that is given up must not stop the opening that others wait for.
-        return Lease(task.result() if _opened(task) else await asyncio.shield(task), resolved)
+        found = self.find(ref)
+        target = found.target
+        if target.canary is None:
+            return await self._lease(ref.name, target.version, found, None)
+        trial = self._trials.setdefault((ref.name, target), Trial())
+        who = client(self._settings.sticky_header) if client else ""
+        version = choose(target, f"{ref.name}@{found.alias}", who)
+        patience = 0.9 * self._settings.request_timeout_s
+        try:
+            return await self._lease(ref.name, version, found, Role(trial, version == target.canary, patience))
+        except BundleError:
+            if version == target.version:
+                raise
+            trial.note(None, canary=True)
+            return await self._lease(ref.name, target.version, found, Role(trial, canary=False, patience=patience))
 
     async def ready(self) -> bool:
         """Whether the default model has answered its golden images and still would; does not wait for its opening."""
         try:
-            task = self._engine(self.resolve(self.default))
-            return task.done() and await (await task).healthy()
+            found = self.find(self.default)
+            berth = self._engines.berth(Key(self.default.name, found.target.version))
+            return berth.task.done() and await (await berth.task).healthy()
         except WhatsitError:
             return False
 
     def state(self, name: str, version: int) -> tuple[State, str | None]:
         """What this process makes of a version, and why it refused it."""
-        key = (name, version)
-        if key in self._failed:
-            return "failed", type(self._failed[key][1]).__name__  # its text may speak of the machine
-        task = self._opening.get(key)
-        if task is None:
-            return "available", None
-        return ("ready" if task.done() else "loading"), None
+        return self._engines.state(Key(name, version))
 
     def engines(self) -> list[Engine]:
         """The engines that are open now; asked for from any thread."""
-        return [task.result() for task in list(self._opening.values()) if _opened(task)]
+        return [berth.engine for berth in self._engines.open() if berth.engine]
 
     def engine(self, name: str, version: int) -> Engine | None:
         """The engine of a version, if it is open now."""
-        task = self._opening.get((name, version))
-        return task.result() if task is not None and _opened(task) else None
+        return self._engines.engine(Key(name, version))
 
     async def watch(self) -> None:
         """Replace engines that hang, for as long as the service runs."""
         while True:
-            await asyncio.sleep(_WATCHED_EVERY_S)
-            for key, task in list(self._opening.items()):
-                if _opened(task) and task.result().lost(self._settings.run_timeout_s):
-                    self._replace(key, task.result())
+            await asyncio.sleep(_HANGING_LOOKED_FOR_EVERY_S)
+            self._engines.replace_hanging()
+
+    async def follow(self) -> None:
+        """Follow the store, for as long as the service runs."""
+        while True:
+            await asyncio.sleep(self._settings.store_poll_s)
+            try:
+                await self.look()
+            except Exception:  # whatever it is, the next look may go well; until then all is served as it was
+                log.exception("unexpected error")
+
+    async def look(self) -> None:
+        """See what the store holds now, begin to move what has moved, end bad canaries, close what nobody needs."""
+        try:
+            await asyncio.to_thread(self._catalogue.look)
+        except StoreUnavailable as error:
+            if not self.store_away:
+                log.warning("the store is away; all is served as it was", extra={"reason": str(error)})
+            self.store_away = True
+            return
+        if self.store_away:
+            log.warning("the store is back")
+        self.store_away = False
+        await self._end_bad_canaries()
+        for ref, found, wanted in self._catalogue.moved():
+            if ref not in self._swapping and (ref.name, wanted.target) not in self._ended:
+                task = self._swapping[ref] = asyncio.create_task(self._move(ref, found, wanted))
+                task.add_done_callback(partial(self._moved, ref))
+        self._tidy()
 
     async def close(self) -> None:
         """Close every engine after what it accepted, unless it hangs."""
-        await asyncio.gather(*self._opening.values(), return_exceptions=True)
-        engines = self.engines()
-        self._opening.clear()
+        for task in self._swapping.values():
+            task.cancel()
+        await self._engines.close()
+
+    async def _lease(self, name: str, version: int, found: Found, role: Role | None) -> Lease:
+        berth = self._engines.berth(Key(name, version))
+        berth.users += 1
         try:
-            async with asyncio.timeout(self._settings.run_timeout_s):
-                await asyncio.gather(*(engine.close() for engine in engines))
-        except TimeoutError:
-            for engine in engines:
-                engine.abandon()
-                engine.hand_over(None)
+            # Shielded: a request that is given up must not stop the opening that others wait for.
+            if (engine := berth.engine) is None:
+                engine = await asyncio.shield(berth.task)
+        except BaseException:
+            self._engines.release(berth)
+            raise
+        return Lease(engine, Resolved(name, version, found.alias), berth, self._engines.release, role)
 
-    def _replace(self, key: _Key, engine: Engine) -> None:
-        """Let the version be opened anew at once; what hangs is failed, what else the old engine has waits for that."""
-        log.error("engine replaced", extra={"model": key[0], "version": key[1], "reason": "a run does not come back"})
-        del self._opening[key]
-        engine.abandon(self._settings.run_timeout_s)
-        self._begin(key).add_done_callback(partial(_hand_over, engine))
+    async def _move(self, ref: Ref, found: Found, wanted: Found) -> None:
+        """Answer ``ref`` by ``wanted`` once that is open; at once where nothing of what it had is open here."""
+        versions = wanted.target.versions
+        if any(self.engine(ref.name, version) for version in found.target.versions):
+            try:
+                for version in versions:
+                    with await self._lease(ref.name, version, wanted, None):
+                        pass  # opening it was all
+            except WhatsitError as error:
+                self._tell(ref, found, "refused", f"{type(error).__name__}: {error}", wanted)
+                return
+        self._catalogue.serve(ref, wanted)
+        self._tell(ref, found, "done", "", wanted)
 
-    def _engine(self, resolved: Resolved) -> "asyncio.Task[Engine]":
-        """The task that opens a version, or has; raises what refused it a moment ago."""
-        key = (resolved.name, resolved.version)
-        failed_at, error = self._failed.get(key, (0.0, None))
-        if error is not None and self._clock() - failed_at < _FAILED_FOR_S:
-            raise error.with_traceback(None)  # the frames of every request that met it would be kept with it
-        return self._opening.get(key) or self._begin(key)
+    def _moved(self, ref: Ref, task: "asyncio.Task[None]") -> None:
+        del self._swapping[ref]
+        if not task.cancelled() and task.exception() is not None:
+            log.error("unexpected error", exc_info=task.exception())
 
-    def _begin(self, key: _Key) -> "asyncio.Task[Engine]":
-        task = self._opening[key] = asyncio.create_task(self._open(key))
-        task.add_done_callback(partial(self._settled, key))
-        return task
+    async def _end_bad_canaries(self) -> None:
+        for (name, target), trial in list(self._trials.items()):
+            if (why := trial.verdict(self._settings)) is None:
+                continue
+            del self._trials[name, target]
+            self._ended.add((name, target))
+            for ref, found in list(self._catalogue.served.items()):
+                if ref.name == name and found.target == target:
+                    self._catalogue.serve(ref, Found(Target(target.version), found.alias))
+                    self._tell(ref, found, "returned", why, self._catalogue.find(ref))
+                    await self._note_return(name, found, why)
 
-    def _settled(self, key: _Key, task: "asyncio.Task[Engine]") -> None:
-        """Forget an opening that failed, so that it can be tried again; it was logged, and perhaps nobody waits."""
-        if task.cancelled() or task.exception() is not None:
-            self._opening.pop(key, None)
-
-    async def _open(self, key: _Key) -> Engine:
+    async def _note_return(self, name: str, found: Found, why: str) -> None:
+        """Have the store say so too; another process may have been quicker, or somebody has moved the alias since."""
         try:
-            engine = await self._opener(*key)
-        except (NotFound, NotReady):  # removed since it was resolved; or it may be opened in a moment
-            raise
-        except (BundleError, DeviceUnavailable) as error:
-            self._refuse(key, error)
-            raise
-        except Exception as error:  # nobody foresaw it, but it is the version's fault and not the client's
-            log.exception("unexpected error")
-            refusal = BundleError("it cannot be opened; the service's log says why")
-            self._refuse(key, refusal)
-            raise refusal from error
-        self._failed.pop(key, None)
-        return engine
+            await asyncio.to_thread(
+                partial(rollback, self.store, name, who=_WHO, why=why, alias=str(found.alias), expect=found.target)
+            )
+        except RegistryError as error:
+            log.info("canary ended here only", extra={"model": name, "alias": found.alias, "reason": str(error)})
 
-    def _refuse(self, key: _Key, error: WhatsitError) -> None:
-        log.error("version refused", extra={"model": key[0], "version": key[1], "reason": str(error)})
-        self._failed[key] = (self._clock(), error)
+    def _tidy(self) -> None:
+        """Close what nobody needs, and forget what was."""
+        listings, served = self._catalogue.listings, self._catalogue.served
+        for key in to_close(self._engines.open(), listings, served, self._settings):
+            self._engines.retire(key)
+        standing = {Key(name, version) for name, listing in listings.items() for version in listing.versions}
+        self._engines.forget_failures(standing)
+        targets = {(name, target) for name, listing in listings.items() for target in listing.aliases.values()}
+        self._ended &= targets
+        self._trials = {key: trial for key, trial in self._trials.items() if key in targets}
 
-
-def _hand_over(engine: Engine, task: "asyncio.Task[Engine]") -> None:
-    engine.hand_over(task.result() if _opened(task) else None)
-
-
-def _opened(task: "asyncio.Task[Engine]") -> bool:
-    return task.done() and not task.cancelled() and task.exception() is None
+    def _tell(self, ref: Ref, found: Found, outcome: str, reason: str, wanted: Found) -> None:
+        facts = {
+            "model": ref.name,
+            "alias": wanted.alias or "",
+            "before": str(found.target),
+            "after": str(wanted.target),
+        }
+        level = logging.ERROR if outcome == "refused" else logging.INFO
+        log.log(level, "swap %s", outcome, extra={**facts, "reason": reason})
+        self.told(Swap(ref.name, wanted.alias or "", outcome))
 
 
 def default_ref(store: Store, wanted: str | None) -> Ref:

@@ -88,6 +88,11 @@ class Pipeline:
                 place.row.cancel()
             self.admission.leave(len(uploads))
 
+    async def answer_in_the_background(self, engine: Engine, upload: Upload, deadline: float) -> Answer:
+        """What an engine says of an image that nobody waits for; it is counted nowhere, and takes no permit."""
+        _, pixels = await self._decoders.decode(upload, engine.manifest.input)
+        return answer((await engine.infer(pixels, deadline, urgent=False)).row, engine.manifest, 1)
+
     def longest_decode(self) -> float:
         """Seconds since the oldest decode that goes on in a thread now began; 0 when none does."""
         return self._decoders.longest()
@@ -129,10 +134,10 @@ class Pipeline:
         finally:
             self._metrics.images.add(manifest.name, str(manifest.version), ended)
         self.admission.finished()
-        self._measure(outcome.timing, batch)
+        self._measure(outcome.timing, batch, engine)
         return outcome
 
-    def _measure(self, timing: Timing, batch: int) -> None:
+    def _measure(self, timing: Timing, batch: int, engine: Engine) -> None:
         if batch:
             self._metrics.batches.observe(batch)
         observe = self._metrics.stages.observe
@@ -140,6 +145,7 @@ class Pipeline:
         observe(timing.queue, "queue")
         observe(timing.inference, "inference")
         observe(timing.total, "total")
+        self._metrics.versions.observe(timing.total, engine.manifest.name, str(engine.manifest.version))
 
     async def _run(
         self, engine: Engine, upload: Upload, top_k: int, deadline: float, queued: _Queued | None

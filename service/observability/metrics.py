@@ -1,6 +1,6 @@
 """Metrics in Prometheus' format, in a registry of the app's own so that two apps can live in one process."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -49,9 +49,29 @@ class Metrics(Collector):
         self.batches = Histogram("whatsit_batch_images", "Images in the batch that an image was run in.", [], _BATCHES)
         self.remembered = Counter("whatsit_remembered", "Images answered from the cache.", ["model", "version"])
         self.starts = Counter("whatsit_process_starts", "Processes of the service that were started.", ["kind"])
+        self.swaps = Counter("whatsit_swaps", "Aliases that moved here, or did not.", ["model", "alias", "outcome"])
+        self.versions = Histogram(
+            "whatsit_version_seconds",
+            "Seconds of one image by the version that answered it.",
+            ["model", "version"],
+            _BUCKETS,
+        )
+        pair = ["model", "version", "challenger"]
+        self.shadowed = Counter(
+            "whatsit_shadow_images", "Images that a challenger was asked about.", [*pair, "outcome"]
+        )
+        self.shadow_labels = Counter(
+            "whatsit_shadow_labels", "What two versions said of the same image.", [*pair, "label", "challenger_label"]
+        )
+        self.shadow_decisions = Counter(
+            "whatsit_shadow_decisions",
+            "Decisions of two versions that differed.",
+            [*pair, "decision", "challenger_decision"],
+        )
         self._tallies: tuple[Counter | Histogram, ...] = (
             *(self.requests, self.request_seconds, self.errors, self.images),
             *(self.stages, self.batches, self.remembered, self.starts),
+            *(self.swaps, self.versions, self.shadowed, self.shadow_labels, self.shadow_decisions),
         )
         self._gauges: dict[str, tuple[str, Callable[[], float]]] = {}
         self._engines: Callable[[], list[Labels]] = list
@@ -79,6 +99,12 @@ class Metrics(Collector):
             predecessor = self._exchange.predecessor()
             for tally in self._tallies:
                 tally.numbers.update(predecessor.counts.get(tally.name, {}))
+
+    def total(self, tally: Counter) -> Mapping[Labels, Sequence[float]]:
+        """The numbers of one counter, those of all processes added up."""
+        self.show()
+        parts = [self.snapshot(), *(self._exchange.others() if self._exchange else ())]
+        return merge(parts).counts.get(tally.name, {})
 
     def show(self) -> None:
         """Let other processes see the numbers of this one as they are now."""

@@ -137,6 +137,11 @@ class RemoteEngine:
         """The precision of the graph that runs."""
         return self._handle.precision
 
+    @property
+    def memory(self) -> int:
+        """None of this process: it is another's."""
+        return 0
+
     async def infer(self, pixels: Pixels, deadline: float, *, urgent: bool = True) -> Delivered[Probabilities]:
         """Return float32 ``[classes]`` for uint8 ``[height, width, channels]``; see Batcher.submit.
 

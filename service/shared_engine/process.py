@@ -34,22 +34,22 @@ async def _serve(settings: Settings, slot: Slot, memory: memoryview, address: st
     fleet = Fleet(store, settings, LocalOpener(store, settings, slot.board.images_inside))
     server = EngineServer(fleet, memory)
     await server.listen(address)
-    watching = asyncio.create_task(fleet.watch())
-    opening = asyncio.create_task(_open_default(fleet))
+    tasks = [asyncio.create_task(work) for work in (fleet.watch(), fleet.follow(), _open_default(fleet))]
     while not (told.is_set() or _over(slot, supervisor, server.connected)):
         slot.beat()
         if slot.state is State.STARTING and await fleet.ready():
             slot.state = State.READY
         await asyncio.sleep(_BEAT_S)
     slot.state = State.DRAINING
-    for task in (watching, opening):
+    for task in tasks:
         task.cancel()
     await server.close()
 
 
 async def _open_default(fleet: Fleet) -> None:
     try:
-        await fleet.lease(fleet.default)
+        with await fleet.lease(fleet.default):
+            pass  # opening it was all
     except WhatsitError as error:  # the workers are told so when they ask, and it is tried again
         log.error("the default model is not ready", extra={"reason": str(error)})
 

@@ -119,16 +119,17 @@ class _Worker(Messages):
     async def _open(self, content: bytes) -> bytes:
         told = from_json(content)
         ref = Ref(told["name"], told["version"])
-        engine = (await self._fleet.lease(ref)).engine
+        with await self._fleet.lease(ref) as lease:
+            engine = lease.engine
         self._versions.append(ref)
         facts = {"handle": len(self._versions) - 1, "device": engine.device, "precision": engine.precision}
         return to_json({**facts, "manifest": engine.manifest})
 
     async def _infer(self, asked: Infer) -> bytes:
-        engine = (await self._fleet.lease(self._versions[asked.handle])).engine
-        shape = engine.manifest.input.shape
-        pixels: Pixels = np.frombuffer(self._memory, np.uint8, math.prod(shape), asked.offset).reshape(shape)
-        delivered = await engine.infer(pixels, asked.deadline, urgent=asked.urgent)
+        with await self._fleet.lease(self._versions[asked.handle]) as lease:
+            shape = lease.engine.manifest.input.shape
+            pixels: Pixels = np.frombuffer(self._memory, np.uint8, math.prod(shape), asked.offset).reshape(shape)
+            delivered = await lease.engine.infer(pixels, asked.deadline, urgent=asked.urgent)
         return pack_row(delivered.row.tobytes(), delivered.queue_s, delivered.run_s, delivered.batch)
 
 

@@ -105,6 +105,8 @@ def documented_default(name: str) -> str:
     field = Settings.model_fields[name]
     if field.default_factory is default_root:
         return "`models/store` of the installation"
+    if name == "promotion":
+        return "a point, a point, ten points"
     default = field.default
     return "not set" if default is None else f"`{default}`"
 

@@ -93,7 +93,7 @@ async def test_every_example_runs(app: App) -> None:
                 assert response.status_code == 200, response.text
                 assert "red" in response.text
                 ran += 1
-        if not content and path != "/health/ready":
+        if not content and path not in {"/health/ready", "/v1/models/{name}/shadow/examples/{example}"}:
             assert (await app.client.request(method, where)).status_code == 200
             ran += 1
     assert ran >= 9

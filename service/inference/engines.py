@@ -1,0 +1,190 @@
+"""The engines of a process: opened when first asked for, replaced when they hang, closed when nobody needs them."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Collection
+from functools import partial
+from typing import Literal, NamedTuple
+
+from models.errors import BundleError, DeviceUnavailable, NotFound, WhatsitError
+from service.errors import NotReady
+from service.inference.engine import Engine
+from service.inference.opening import Opener
+
+log = logging.getLogger(__name__)
+
+State = Literal["available", "loading", "ready", "failed"]
+# A version that failed its proof is not proved again at every request.
+_FAILED_FOR_S = 30.0
+
+
+class Key(NamedTuple):
+    """One version of one model."""
+
+    model: str
+    version: int
+
+
+class Berth:
+    """The place of one version: what opens its engine, or has, and who uses it; all in the thread of the loop."""
+
+    __slots__ = ("key", "leaving", "task", "used", "users")
+
+    def __init__(self, key: Key, task: "asyncio.Task[Engine]", now: float) -> None:
+        self.key = key
+        self.task = task
+        self.users = 0
+        self.used = now  # when it was last asked for
+        self.leaving = False  # closed as soon as nobody uses it
+
+    @property
+    def engine(self) -> Engine | None:
+        """Its engine, once that is open."""
+        done = self.task.done() and not self.task.cancelled() and self.task.exception() is None
+        return self.task.result() if done else None
+
+
+class Engines:
+    """Has versions opened by ``opener``, once each; a run that takes longer than ``run_timeout`` seconds hangs."""
+
+    def __init__(self, opener: Opener, run_timeout: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._opener = opener
+        self._run_timeout = run_timeout
+        self._clock = clock
+        self._berths: dict[Key, Berth] = {}
+        self._failed: dict[Key, tuple[float, WhatsitError]] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def berth(self, key: Key) -> Berth:
+        """That of a version, whose opening begins when it has none; raises what refused it a moment ago."""
+        found = self._berths.get(key)
+        if found is None:
+            failed_at, error = self._failed.get(key, (0.0, None))
+            if error is not None and self._clock() - failed_at < _FAILED_FOR_S:
+                raise error.with_traceback(None)  # the frames of every request that met it would be kept with it
+            found = self._begin(key)
+        found.used, found.leaving = self._clock(), False
+        return found
+
+    def release(self, berth: Berth) -> None:
+        """Let go of what was used."""
+        berth.users -= 1
+        self._close_if_unused(berth)
+
+    def retire(self, key: Key) -> None:
+        """Close the engine of a version when the last who uses it is done."""
+        if (berth := self._berths.get(key)) is not None:
+            berth.leaving = True
+            self._close_if_unused(berth)
+
+    def open(self) -> list[Berth]:
+        """The places of open versions, first the one that was not asked for the longest; from any thread."""
+        return sorted((berth for berth in list(self._berths.values()) if berth.engine), key=lambda berth: berth.used)
+
+    def engine(self, key: Key) -> Engine | None:
+        """The engine of a version, if it is open now."""
+        berth = self._berths.get(key)
+        return None if berth is None else berth.engine
+
+    def state(self, key: Key) -> tuple[State, str | None]:
+        """What this process makes of a version, and why it refused it."""
+        if key in self._failed:
+            return "failed", _reason(self._failed[key][1])
+        berth = self._berths.get(key)
+        if berth is None:
+            return "available", None
+        return ("ready" if berth.task.done() else "loading"), None
+
+    def forget_failures(self, but: Collection[Key]) -> None:
+        """Forget why versions were refused that are not among ``but``: they are gone."""
+        for key in self._failed.keys() - set(but):
+            del self._failed[key]
+
+    def replace_hanging(self) -> None:
+        """Have those opened anew of which a run does not come back."""
+        for berth in list(self._berths.values()):
+            if berth.engine is not None and berth.engine.lost(self._run_timeout):
+                self._replace(berth, berth.engine)
+
+    async def close(self) -> None:
+        """Close every engine after what it accepted, unless it hangs."""
+        berths = list(self._berths.values())
+        self._berths.clear()
+        await asyncio.gather(*(berth.task for berth in berths), *self._closing, return_exceptions=True)
+        engines = [berth.engine for berth in berths if berth.engine]
+        try:
+            async with asyncio.timeout(self._run_timeout):
+                await asyncio.gather(*(engine.close() for engine in engines))
+        except TimeoutError:
+            for engine in engines:
+                engine.abandon()
+                engine.hand_over(None)
+
+    def _close_if_unused(self, berth: Berth) -> None:
+        if not berth.leaving or berth.users or self._berths.get(berth.key) is not berth:
+            return
+        del self._berths[berth.key]
+        task = asyncio.create_task(self._close(berth))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def _close(self, berth: Berth) -> None:
+        try:
+            engine = await berth.task
+        except WhatsitError:  # it was never opened, which was told then
+            return
+        await engine.close()
+        log.info("version closed", extra={"model": berth.key.model, "version": berth.key.version})
+
+    def _replace(self, berth: Berth, engine: Engine) -> None:
+        """Open the version anew at once; what hangs is failed, what else the old engine has waits for the new one."""
+        facts = {"model": berth.key.model, "version": berth.key.version, "reason": "a run does not come back"}
+        log.error("engine replaced", extra=facts)
+        engine.abandon(self._run_timeout)
+        berth.task = self._open_soon(berth.key)
+        berth.task.add_done_callback(partial(self._hand_over, engine, berth))
+
+    def _hand_over(self, engine: Engine, berth: Berth, _: object) -> None:
+        engine.hand_over(berth.engine)
+
+    def _begin(self, key: Key) -> Berth:
+        berth = self._berths[key] = Berth(key, self._open_soon(key), self._clock())
+        return berth
+
+    def _open_soon(self, key: Key) -> "asyncio.Task[Engine]":
+        task = asyncio.create_task(self._open(key))
+        task.add_done_callback(partial(self._settled, key))
+        return task
+
+    def _settled(self, key: Key, task: "asyncio.Task[Engine]") -> None:
+        """Forget an opening that failed, so that it can be tried again; it was logged, and perhaps nobody waits."""
+        berth = self._berths.get(key)
+        if (task.cancelled() or task.exception() is not None) and berth is not None and berth.task is task:
+            del self._berths[key]
+
+    async def _open(self, key: Key) -> Engine:
+        try:
+            engine = await self._opener(*key)
+        except (NotFound, NotReady):  # removed since it was found; or it may be opened in a moment
+            raise
+        except (BundleError, DeviceUnavailable) as error:
+            self._refuse(key, error)
+            raise
+        except Exception as error:  # nobody foresaw it, but it is the version's fault and not the client's
+            log.exception("unexpected error")
+            refusal = BundleError("it cannot be opened; the service's log says why")
+            self._refuse(key, refusal)
+            raise refusal from error
+        self._failed.pop(key, None)
+        return engine
+
+    def _refuse(self, key: Key, error: WhatsitError) -> None:
+        log.error("version refused", extra={"model": key.model, "version": key.version, "reason": str(error)})
+        self._failed[key] = (self._clock(), error)
+
+
+def _reason(error: WhatsitError) -> str:
+    """What is told of a refusal: what is wrong with a bundle, but not what errors say of the machine."""
+    name = type(error).__name__
+    return f"{name}: {error}" if isinstance(error, BundleError) else name

@@ -1,0 +1,64 @@
+"""A lease: the engine that answers one request, held until it is answered."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from models.store import Resolved
+from service.errors import DeadlinePassed, InferenceFailed, NotReady
+from service.inference.canary import Trial
+from service.inference.engine import Engine
+from service.inference.engines import Berth
+
+_FAULTS = (InferenceFailed, DeadlinePassed, NotReady)
+
+
+class Role(NamedTuple):
+    """As what a version answers while a canary is tried; a request that takes ``patience`` seconds was not answered."""
+
+    trial: Trial
+    canary: bool
+    patience: float
+
+
+class Lease:
+    """An engine, and what its ref was resolved to; let go of at the end of its ``with``.
+
+    A request that ends by a fault of the engine, or is given up for want of an answer, is noted of the canary.
+    """
+
+    __slots__ = ("_began", "_berth", "_release", "_role", "engine", "resolved")
+
+    def __init__(
+        self, engine: Engine, resolved: Resolved, berth: Berth, release: Callable[[Berth], None], role: Role | None
+    ) -> None:
+        self.engine = engine
+        self.resolved = resolved
+        self._berth = berth
+        self._release = release
+        self._role = role
+        self._began = time.monotonic()
+
+    def note(self, seconds: float | None) -> None:
+        """One of its images was answered after ``seconds``, or failed by a fault of the engine: then None."""
+        if self._role is not None:
+            self._role.trial.note(seconds, canary=self._role.canary)
+
+    def __enter__(self) -> Self:
+        """Nothing; it is held already."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        """Let go of it."""
+        if self._role is not None and kind is not None and self._is_fault(kind, self._role):
+            self.note(None)
+        self._release(self._berth)
+
+    def _is_fault(self, kind: type[BaseException], role: Role) -> bool:
+        if issubclass(kind, asyncio.CancelledError):  # by its client, or by its deadline
+            return time.monotonic() - self._began >= role.patience
+        return issubclass(kind, _FAULTS)

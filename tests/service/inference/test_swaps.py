@@ -1,0 +1,262 @@
+"""Aliases that move while images are answered: proved first, then swapped, then closed; refused ones change nothing."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from models.aliases import move_alias, rollback, set_canary
+from models.errors import AliasNotFound, ModelNotFound, VersionNotFound
+from models.refs import Ref
+from models.store import Store
+from models.targets import Target
+from service.inference.fleet import Fleet, Swap
+from service.inference.opening import LocalOpener
+from service.settings import Settings
+from tests.support.bundles import publish_tiny
+
+TINY, WHO = Ref("tiny"), {"who": "tests", "why": "to see"}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """Three versions, of which production names the first."""
+    store = Store(tmp_path / "store")
+    for _ in range(3):
+        publish_tiny(store.root)
+    move(store, 1)
+    return store
+
+
+@pytest.fixture
+async def fleet(store: Store) -> AsyncIterator[Fleet]:
+    async with asyncio.timeout(30):
+        fleet = fleet_of(store)
+        yield fleet
+        await fleet.close()
+
+
+def fleet_of(store: Store, **changes: object) -> Fleet:
+    settings = Settings(store=store.root, default_model="tiny", threads=1, max_batch=1, **changes)
+    fleet = Fleet(store, settings, LocalOpener(store, settings))
+    fleet.swaps = []  # type: ignore[attr-defined]
+    fleet.told = fleet.swaps.append  # type: ignore[attr-defined]
+    return fleet
+
+
+def swaps(fleet: Fleet) -> list[Swap]:
+    found: list[Swap] = fleet.swaps  # type: ignore[attr-defined]
+    return found
+
+
+def move(store: Store, version: int, alias: str = "production") -> None:
+    move_alias(store, "tiny", alias, version, **WHO)
+
+
+async def answered_by(fleet: Fleet, ref: Ref = TINY) -> int:
+    with await fleet.lease(ref) as lease:
+        assert lease.engine.manifest.version == lease.resolved.version
+        return lease.resolved.version
+
+
+async def until(fleet: Fleet, holds: Callable[[], bool]) -> None:
+    """Look at the store until something holds."""
+    while not holds():
+        await fleet.look()
+        await asyncio.sleep(0.01)
+
+
+def spoil(store: Store, version: int) -> None:
+    with (store.bundle("tiny", version) / "model.onnx").open("ab") as graph:
+        graph.write(b"\0")
+
+
+async def test_an_alias_that_moved_is_answered_by_its_new_version_once_that_is_open(fleet: Fleet, store: Store) -> None:
+    assert await answered_by(fleet) == 1
+    move(store, 2)
+    assert await answered_by(fleet) == 1
+    await fleet.look()
+    assert await answered_by(fleet) == 1, "the other one is being opened"
+    await until(fleet, lambda: fleet.find(TINY).target == Target(2))
+    assert fleet.state("tiny", 2) == ("ready", None)
+    assert await answered_by(fleet) == 2
+    assert swaps(fleet) == [Swap("tiny", "production", "done")]
+
+
+async def test_one_that_nobody_asked_for_is_not_opened(fleet: Fleet, store: Store) -> None:
+    move(store, 1, "other")
+    fleet.find(Ref("tiny", alias="other"))
+    move(store, 2, "other")
+    await until(fleet, lambda: fleet.find(Ref("tiny", alias="other")).target == Target(2))
+    assert fleet.state("tiny", 2) == ("available", None)
+
+
+async def test_a_version_that_fails_its_proof_is_refused_and_the_old_one_goes_on(
+    fleet: Fleet, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert await answered_by(fleet) == 1
+    spoil(store, 2)
+    move(store, 2)
+    await until(fleet, lambda: swaps(fleet) != [])
+    assert swaps(fleet)[0] == Swap("tiny", "production", "refused")
+    assert fleet.state("tiny", 2)[0] == "failed"
+    assert await answered_by(fleet) == 1
+    assert {record.getMessage() for record in caplog.records} >= {"version refused", "swap refused"}
+    move(store, 3)
+    await until(fleet, lambda: fleet.find(TINY).target == Target(3))
+
+
+async def test_a_name_without_production_follows_the_newest(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    publish_tiny(store.root)
+    fleet = fleet_of(store)
+    assert await answered_by(fleet) == 1
+    publish_tiny(store.root)
+    await until(fleet, lambda: fleet.find(TINY).target == Target(2))
+    await fleet.close()
+
+
+async def test_who_holds_the_old_version_is_waited_for(store: Store) -> None:
+    fleet = fleet_of(store, spare_versions=0)
+    with await fleet.lease(TINY) as lease:
+        move(store, 2)
+        await until(fleet, lambda: fleet.find(TINY).target == Target(2))
+        await fleet.look()
+        assert await lease.engine.healthy()
+        assert fleet.state("tiny", 1) == ("ready", None)
+    assert fleet.state("tiny", 1) == ("available", None)
+    await fleet.close()
+    assert not await lease.engine.healthy()
+
+
+async def test_one_that_is_asked_for_again_before_it_is_closed_stays(store: Store) -> None:
+    fleet, first = fleet_of(store, spare_versions=0), Ref("tiny", version=1)
+    with await fleet.lease(first) as lease:
+        move(store, 2)
+        await until(fleet, lambda: fleet.find(TINY).target == Target(2))
+        await fleet.look()
+        with await fleet.lease(first) as again:
+            assert again.engine is lease.engine
+    assert await lease.engine.healthy()
+    await fleet.close()
+
+
+async def test_the_last_versions_stay_open_for_a_way_back(store: Store) -> None:
+    fleet = fleet_of(store, spare_versions=1)
+    assert await answered_by(fleet) == 1
+    move(store, 2)
+    await until(fleet, lambda: fleet.find(TINY).target == Target(2))
+    await fleet.look()
+    assert [fleet.state("tiny", version)[0] for version in (1, 2)] == ["ready", "ready"]
+    rollback(store, "tiny", **WHO)
+    await until(fleet, lambda: fleet.find(TINY).target == Target(1))
+    assert await answered_by(fleet, Ref("tiny", version=3)) == 3
+    await fleet.look()
+    assert [fleet.state("tiny", version)[0] for version in (1, 2, 3)] == ["ready", "available", "ready"]
+    await fleet.close()
+
+
+async def test_a_version_that_was_removed_is_closed(fleet: Fleet, store: Store) -> None:
+    assert await answered_by(fleet, Ref("tiny", version=3)) == 3
+    store.remove("tiny", 3, **WHO)
+    await fleet.look()
+    assert fleet.state("tiny", 3) == ("available", None)
+    with pytest.raises(VersionNotFound):
+        await fleet.lease(Ref("tiny", version=3))
+
+
+async def test_a_model_that_is_gone_is_not_found_any_more(fleet: Fleet, store: Store) -> None:
+    assert await answered_by(fleet) == 1
+    (store.root / "tiny").rename(store.root / "gone")
+    await fleet.look()
+    with pytest.raises(ModelNotFound, match="the store has: gone"):
+        fleet.find(TINY)
+
+
+async def test_what_was_just_published_is_found_at_once(fleet: Fleet, store: Store) -> None:
+    assert await answered_by(fleet) == 1
+    with pytest.raises(AliasNotFound):
+        fleet.find(Ref("tiny", alias="fresh"))
+    publish_tiny(store.root, "another")
+    await asyncio.sleep(0.06)
+    assert await answered_by(fleet, Ref("another")) == 1
+
+
+async def test_while_the_store_is_away_all_is_served_as_it_was(
+    fleet: Fleet, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    assert await answered_by(fleet) == 1
+    hidden = store.root.rename(store.root.with_name("hidden"))
+    for _ in range(3):
+        await fleet.look()
+    assert fleet.store_away
+    assert await answered_by(fleet) == 1
+    hidden.rename(store.root)
+    await fleet.look()
+    assert not fleet.store_away
+    told = [record.getMessage() for record in caplog.records]
+    assert told == ["the store is away; all is served as it was", "the store is back"]
+
+
+def clients(prefix: str = "client") -> list[Callable[[str], str]]:
+    return [lambda header, number=number: f"{prefix} {number} {header}" for number in range(400)]  # type: ignore[misc]
+
+
+async def shares(fleet: Fleet) -> dict[int, int]:
+    found = [0, 0, 0, 0]
+    for client in clients():
+        with await fleet.lease(TINY, client) as lease:
+            found[lease.resolved.version] += 1
+    return dict(enumerate(found))
+
+
+async def test_a_canary_answers_its_share_and_each_client_by_the_same_one(fleet: Fleet, store: Store) -> None:
+    set_canary(store, "tiny", "production", 2, (80, 20), **WHO)
+    first = await shares(fleet)
+    assert first[1] + first[2] == 400
+    assert 50 <= first[2] <= 110
+    assert await shares(fleet) == first
+
+
+async def test_the_default_is_answered_though_nobody_says_who_asks(fleet: Fleet, store: Store) -> None:
+    set_canary(store, "tiny", "production", 2, (80, 20), **WHO)
+    assert await answered_by(fleet) in {1, 2}
+
+
+async def test_a_canary_that_fails_ends_by_itself_and_the_store_says_so(fleet: Fleet, store: Store) -> None:
+    assert await answered_by(fleet) == 1
+    set_canary(store, "tiny", "production", 2, (50, 50), **WHO)
+    await until(fleet, lambda: fleet.find(TINY).target.canary == 2)
+    for client in clients():
+        with await fleet.lease(TINY, client) as lease:
+            lease.note(0.001 if lease.resolved.version == 1 else None)
+    await fleet.look()
+    assert fleet.find(TINY).target == Target(1)
+    assert store.targets("tiny") == {"production": Target(1)}
+    last = store.history("tiny")[-1]
+    assert (last.action, last.who) == ("rollback", "whatsit serve")
+    assert "images failed" in last.why
+    assert swaps(fleet)[-1] == Swap("tiny", "production", "returned")
+
+
+async def test_one_that_ended_does_not_begin_again_while_the_store_cannot_be_told(fleet: Fleet, store: Store) -> None:
+    set_canary(store, "tiny", "production", 2, (50, 50), **WHO)
+    for client in clients():
+        with await fleet.lease(TINY, client) as lease:
+            lease.note(0.001 if lease.resolved.version == 1 else None)
+    aliases = (store.root / "tiny" / "aliases.json").read_text()
+    await fleet.look()
+    (store.root / "tiny" / "aliases.json").write_text(aliases)  # as if it had never been told
+    for _ in range(3):
+        await fleet.look()
+        await asyncio.sleep(0.01)
+    assert fleet.find(TINY).target == Target(1)
+
+
+async def test_a_canary_that_cannot_be_opened_leaves_its_clients_to_the_incumbent(fleet: Fleet, store: Store) -> None:
+    spoil(store, 2)
+    set_canary(store, "tiny", "production", 2, (1, 99), **WHO)
+    assert (await shares(fleet))[1] == 400
