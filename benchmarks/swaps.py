@@ -107,7 +107,8 @@ async def _read(reader: asyncio.StreamReader) -> tuple[str, dict[str, object]]:
 
 async def measure(service: Running, store: Store, given: argparse.Namespace) -> None:
     """Both halves."""
-    images = [file.read_bytes() for file in sorted(SAMPLES.glob("*.jpg"))]
+    samples = sorted((SAMPLES / _MODEL).iterdir())
+    images = [file.read_bytes() for file in samples if file.suffix in {".jpg", ".png"}]
     clients = Clients(service.port, images, expected(store, images))
     tasks = [asyncio.create_task(clients.send(number, given.rate)) for number in range(_CONNECTIONS)]
     await asyncio.sleep(2)

@@ -53,11 +53,15 @@ class GoldenImage:
 
 
 class GoldenEntry(Strict):
-    """One golden image and the probabilities recorded for it."""
+    """One golden image and the probabilities recorded for it; ``label`` is that of the best one, by its name.
+
+    By it labels are noticed that were mixed up since; None in versions that were published before there were any.
+    """
 
     file: FileName
     source: str
     probabilities: tuple[float, ...]
+    label: str | None = None
 
 
 class Golden(Strict):
@@ -93,10 +97,16 @@ def tolerance_of(session: Session, precision: Precision, golden: Golden, pixels:
     return round(float(differences[worst]) + max(_ROUNDING[precision], golden.tolerance), 4)
 
 
-def record(session: Session, spec: InputSpec, images: Sequence[GoldenImage], tolerance: float = TOLERANCE) -> Golden:
+def record(
+    session: Session,
+    spec: InputSpec,
+    images: Sequence[GoldenImage],
+    tolerance: float = TOLERANCE,
+    labels: Sequence[str] = (),
+) -> Golden:
     """Run ``images`` one by one and note what comes back, and how far it may be from that on other machines.
 
-    That is at least ``tolerance``.
+    That is at least ``tolerance``. Where there are ``labels``, the best one's is noted as well.
 
     Raises ImageError naming one that cannot be used, GoldenMismatch when what comes back are no probabilities,
     InvalidManifest when the names are no file names, or there are no images.
@@ -109,7 +119,12 @@ def record(session: Session, spec: InputSpec, images: Sequence[GoldenImage], tol
             raise GoldenMismatch(f"{image.name}: what the graph gives are no probabilities that add up to 1")
     try:
         entries = [
-            GoldenEntry(file=image.name, source=image.source, probabilities=tuple(answer[0].tolist()))
+            GoldenEntry(
+                file=image.name,
+                source=image.source,
+                probabilities=tuple(answer[0].tolist()),
+                label=labels[int(answer[0].argmax())] if labels else None,
+            )
             for image, answer in zip(images, answers, strict=True)
         ]
         rounding = _MARGIN * max(map(partial(_moved, session), pixels, answers), default=0.0)
@@ -152,6 +167,15 @@ def load(bundle: Path, golden: Golden, spec: InputSpec) -> Pixels:
         except (OSError, ImageError) as error:
             raise GoldenMismatch(f"{entry.file}: the golden image is missing or cannot be used") from error
     return np.stack(pixels)
+
+
+def check_labels(golden: Golden, labels: Sequence[str]) -> None:
+    """Raise GoldenMismatch where the best probability of a golden image has another label than when it was recorded."""
+    for entry in golden.images:
+        best = max(range(len(entry.probabilities)), key=entry.probabilities.__getitem__)
+        said = labels[best] if best < len(labels) else None
+        if entry.label is not None and entry.label != said:
+            raise GoldenMismatch(f"{entry.file}: it was recorded as {entry.label!r} and would be answered {said!r}")
 
 
 def replay(session: Session, golden: Golden, pixels: Pixels, tolerance: float | None = None) -> None:

@@ -13,7 +13,7 @@ from models.manifest import Manifest, Precision
 from models.precision import Asked, RealDevice, choose
 from models.preprocess import Pixels
 from models.runtime import Device, Session, read_graph, real_devices
-from models.store import Store, read_manifest
+from models.store import Store, default_root, read_manifest
 
 log = logging.getLogger(__name__)
 
@@ -94,10 +94,20 @@ def check_files(bundle: Path, manifest: Manifest) -> None:
         state = "is missing" if file in manifest.files else "is not in the manifest"
         raise ChecksumMismatch(f"{file!r} {state}")
     for path in inside:
-        if not stat.S_ISREG(path.lstat().st_mode):  # reading a pipe would never end
+        status = path.lstat()
+        if not stat.S_ISREG(status.st_mode):  # reading a pipe would never end
             raise ChecksumMismatch(f"{path.name} is a link or a device; a bundle holds plain files only")
+        if status.st_nlink > 1 and not _is_shipped(bundle):
+            raise ChecksumMismatch(
+                f"{path.name} is a hard link, which can be changed by its other name: cp --no-preserve=links"
+            )
     for file in manifest.files:
         _compare(file, sha256_of(bundle / file), manifest)
+
+
+def _is_shipped(bundle: Path) -> bool:
+    """Whether it came with the installation, whose files are links to a cache with some installers."""
+    return default_root().resolve() in bundle.resolve().parents
 
 
 def sha256_of(path: Path) -> str:
@@ -122,6 +132,7 @@ def _open(
     session = Session(data, device, threads, threads_alone)
     session.check_signature(manifest.input, len(manifest.labels))
     recorded = golden.read(bundle)
+    golden.check_labels(recorded, manifest.labels)
     pixels = golden.load(bundle, recorded, manifest.input)
     opened = Opened(manifest, precision, session, recorded, pixels, reason, len(data))
     opened.prove()

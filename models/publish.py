@@ -127,7 +127,7 @@ def _write_graphs(bundle: Path, release: Release) -> dict[Precision, Session]:
 def _write_golden(bundle: Path, session: Session, release: Release) -> Golden:
     folder = bundle / GOLDEN_DIR
     folder.mkdir()
-    recorded = golden.record(session, release.input, release.golden)
+    recorded = golden.record(session, release.input, release.golden, labels=release.labels)
     for image in release.golden:
         (folder / image.name).write_bytes(image.data)
     (folder / GOLDEN_FILE).write_text(recorded.model_dump_json(indent=2) + "\n", encoding="utf-8")

@@ -20,7 +20,7 @@ from models.errors import (
     UnsafeGraph,
     VersionNotFound,
 )
-from models.opening import open_bundle, open_version, sha256_of
+from models.opening import open_bundle, open_version, prove_bundle, sha256_of
 from models.store import Store
 from tests.support.bad_graphs import external_weights_graph, with_foreign_node
 from tests.support.bundles import publish_tiny
@@ -97,6 +97,12 @@ def test_a_link_is_refused_also_to_the_same_content(bundle: Path, tmp_path: Path
     (bundle / file).symlink_to(elsewhere)
     with pytest.raises(ChecksumMismatch, match="plain files only"):
         open_bundle(bundle)
+
+
+def test_a_hard_link_is_refused_for_its_other_name_can_change_it(bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").hardlink_to(bundle / "model.onnx")
+    with pytest.raises(ChecksumMismatch, match=r"model\.onnx is a hard link"):
+        prove_bundle(bundle)
 
 
 def test_a_manifest_behind_a_link_is_refused(bundle: Path, tmp_path: Path) -> None:
@@ -208,6 +214,15 @@ def test_changed_labels_are_noticed(bundle: Path) -> None:
         open_bundle(bundle)
 
 
+def test_labels_that_were_mixed_up_are_noticed(bundle: Path) -> None:
+    told = json.loads((bundle / "manifest.json").read_text())
+    told["labels"] = [told["labels"][place] for place in (1, 0, 2)]
+    told["metrics"]["per_class"] = [told["metrics"]["per_class"][place] for place in (1, 0, 2)]
+    (bundle / "manifest.json").write_text(json.dumps(told))
+    with pytest.raises(GoldenMismatch, match=r"0\.png: it was recorded as 'red' and would be answered 'green'"):
+        prove_bundle(bundle)
+
+
 def test_a_changed_way_of_resizing_is_noticed(bundle: Path) -> None:
     edit_manifest(bundle, input={"height": 8, "width": 8, "colour": "grey"})
     with pytest.raises(BundleError):
@@ -243,3 +258,11 @@ def test_a_proof_can_be_repeated_at_any_time(store: Store) -> None:
 def test_sha256_is_that_of_the_world(tmp_path: Path) -> None:
     (tmp_path / "abc").write_bytes(b"abc")
     assert sha256_of(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_those_of_an_installation_may_be_links_to_a_cache(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cached").hardlink_to(bundle / "model.onnx")
+    monkeypatch.setattr(opening, "default_root", lambda: bundle.parent.parent)
+    prove_bundle(bundle)
