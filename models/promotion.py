@@ -8,7 +8,7 @@ from models.aliases import ANY, Expected, move_alias
 from models.errors import InvalidManifest, NotFound, PromotionRefused, ReasonMissing
 from models.manifest import Manifest, Metrics
 from models.policy import Check, Policy, failures, judge
-from models.refs import check_alias
+from models.refs import SHADOW, check_alias
 from models.store import Store
 from models.targets import Target
 
@@ -103,7 +103,8 @@ def check_promotion(
     incumbent = None if before is None else _readable(store, name, before)
     if incumbent is not None and not terms.new_labels:
         _refuse_new_labels(incumbent, alias, candidate)
-    verdict = Verdict(before, _checks(candidate, incumbent, terms.policy))
+    # A shadow answers nobody, and is there to find out.
+    verdict = Verdict(before, [] if alias == SHADOW else _checks(candidate, incumbent, terms.policy))
     if not verdict.passed and not terms.force:
         raise _refusal(name, alias, verdict)
     return verdict

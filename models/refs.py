@@ -8,6 +8,7 @@ from models.errors import InvalidRef
 NAME_PATTERN = r"[a-z0-9][a-z0-9._-]{0,63}"
 VERSION_PATTERN = r"[1-9][0-9]{0,8}"  # nine digits: every version fits a 32-bit integer
 PRODUCTION = "production"
+SHADOW = "shadow"  # the alias of a version that is asked about live images beside the one that answers them
 
 _NAME = re.compile(NAME_PATTERN)
 _VERSION = re.compile(VERSION_PATTERN)

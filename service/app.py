@@ -1,5 +1,9 @@
 """The app: routes, handlers of errors, and the middleware around them."""
 
+from collections.abc import Iterable, Iterator
+from http import HTTPStatus
+from typing import Any
+
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
@@ -71,4 +75,16 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     titles = {404: "No such path", 405: "Method not allowed"}
     title = titles.get(error.status_code, error.detail)
     problem = Problem(error.status_code, "http", title, f"{request.method} is not answered here; see /docs")
-    return noted_problem(request.scope["state"], problem, dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:  # starlette names those of the first route alone
+        headers["allow"] = ", ".join(sorted(set(_methods(request.app.routes, request.url.path))))
+    return noted_problem(request.scope["state"], problem, headers)
+
+
+def _methods(routes: Iterable[Any], path: str) -> Iterator[str]:
+    """Those that any route of a path answers."""
+    for route in routes:
+        if (router := getattr(route, "original_router", None)) is not None:
+            yield from _methods(router.routes, path)
+        elif route.path_regex.match(path):
+            yield from route.methods

@@ -123,6 +123,12 @@ class RollbackOut(BaseModel):
     version: int
 
 
+class RemovedOut(BaseModel):
+    """The version that is no more."""
+
+    removed: int
+
+
 class ChangeOut(BaseModel):
     """One line of the audit log."""
 

@@ -1,23 +1,25 @@
 """Changing the registry: aliases move through the gate, canaries begin, and all can go back in one call."""
 
 import asyncio
+from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Path, Request
+from fastapi import APIRouter, Body, Path, Query, Request
 
 from models.aliases import ANY, Expected, rollback, set_canary
 from models.opening import prove_version
 from models.promotion import promote, terms_of
-from models.refs import PRODUCTION, check_alias, check_name
+from models.refs import PRODUCTION, check_alias, check_name, parse_version
 from service.api.documentation import problems
-from service.api.models import Name
+from service.api.models import Name, Version
 from service.deps import Services, ServicesDep
 from service.errors import MalformedRequest
-from service.registry_schemas import AliasChange, AliasOut, CheckOut, RollbackIn, RollbackOut
+from service.registry_schemas import AliasChange, AliasOut, CheckOut, RemovedOut, RollbackIn, RollbackOut
 
 router = APIRouter(prefix="/v1/models", tags=["registry"], responses=problems(400, 404, 409, 503))
 
 _WHO = "HTTP"
+_WHY = Query(max_length=1000, description="For the audit log.")
 
 
 _Alias = Annotated[str, Path(description="The alias that moves.", examples=["production"])]
@@ -47,6 +49,17 @@ async def go_back(
         rollback, services.store, check_name(name), who=who, why=why, alias=alias, expect=_expected(asked.expect)
     )
     return RollbackOut(alias=alias, left=left, version=now)
+
+
+@router.delete("/{name}/versions/{version}")
+async def remove(
+    name: Name, version: Version, request: Request, services: ServicesDep, why: Annotated[str, _WHY] = ""
+) -> RemovedOut:
+    """Delete a version that no alias names. What was asked of it is still answered: its engines close after that."""
+    number = parse_version(version)
+    await asyncio.to_thread(partial(services.store.remove, check_name(name), number, who=_who(request), why=why))
+    await services.fleet.look()
+    return RemovedOut(removed=number)
 
 
 def _promote(services: Services, name: str, alias: str, change: AliasChange, who: str) -> AliasOut:

@@ -14,6 +14,7 @@ from models.errors import PromotionRefused
 from models.opening import prove_version
 from models.policy import Check, read_policy
 from models.promotion import promote, terms_of
+from models.pruning import prune, removable
 from models.refs import PRODUCTION, parse_ref
 from service.cli.options import JsonOption, StoreOption, WhyOption, open_store, print_json
 
@@ -31,6 +32,7 @@ def register(app: typer.Typer) -> None:
     app.command("canary")(canary)
     app.command("rollback")(rollback_)
     app.command("history")(history)
+    app.command("prune")(prune_)
 
 
 def promote_(  # noqa: PLR0913, PLR0917 - one for each option
@@ -108,14 +110,37 @@ def rollback_(
     name: _Name,
     alias: Annotated[str, typer.Option(help="The alias that goes back.")] = PRODUCTION,
     store: StoreOption = None,
+    expect: _Expect = None,
     why: WhyOption = "",
 ) -> None:
     """Put an alias, production by default, back to where it was before its last move; a canary just ends.
 
     Example: whatsit models rollback cifar10 --why "wrong on ships"
     """
-    left, now = rollback(open_store(store), name, who=who(), why=why, alias=alias)
+    expected: Expected = ANY if expect is None else expect
+    left, now = rollback(open_store(store), name, who=who(), why=why, alias=alias, expect=expected)
     typer.echo(f"{name}@{alias}: version {now} (was {left})")
+
+
+def prune_(
+    name: _Name,
+    keep: Annotated[int, typer.Option(min=1, help="How many of the last versions stay in any case.")] = 5,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+    store: StoreOption = None,
+    why: WhyOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Remove old versions, but for the last ones, those that an alias names, and those that one would go back to.
+
+    Example: whatsit models prune cifar10 --keep 3 --dry-run
+    """
+    place = open_store(store)
+    gone = removable(place, name, keep) if dry_run else prune(place, name, keep, who=who(), why=why)
+    if as_json:
+        print_json({"model": name, "removed": [] if dry_run else gone, "removable": gone if dry_run else []})
+        return
+    told = ", ".join(map(str, gone)) or "none"
+    typer.echo(f"{name}: {'would remove' if dry_run else 'removed'} {told}")
 
 
 def history(name: _Name, store: StoreOption = None, as_json: JsonOption = False) -> None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from models.errors import NotFound, WhatsitError
 from models.postprocess import Answer
-from models.refs import Ref
+from models.refs import SHADOW, Ref
 from models.store import Resolved
 from service.inference.examples import Examples
 from service.inference.fleet import Fleet
@@ -21,7 +21,6 @@ from service.uploads.upload import Upload
 
 log = logging.getLogger(__name__)
 
-CHALLENGER = "shadow"  # the alias that names it
 _WAITING = 64  # images; those that find no room are let go
 _IDLE_LOOKED_FOR_EVERY_S = 0.005
 # Pairs of labels that are told apart; a thousand classes have a million.
@@ -87,7 +86,7 @@ class Shadow:
         if resolved.alias is None:
             return None
         try:
-            version = self._fleet.find(Ref(resolved.name, alias=CHALLENGER)).target.version
+            version = self._fleet.find(Ref(resolved.name, alias=SHADOW)).target.version
         except NotFound:
             return None
         return None if version == resolved.version else version

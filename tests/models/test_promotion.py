@@ -118,6 +118,12 @@ def test_the_first_version_of_an_alias_has_nobody_beside_it(store: Store) -> Non
         go(store, 4, "third", terms=Terms(Policy(min_accuracy=0.6)))
 
 
+def test_a_shadow_need_not_be_good(store: Store) -> None:
+    publish_tiny(store.root, metrics=metrics(accuracy=0.5))
+    go(store, 1, "shadow")
+    assert go(store, 4, "shadow") == 1
+
+
 def test_force_takes_a_reason() -> None:
     with pytest.raises(ReasonMissing, match="say why"):
         terms_of(Policy(), new_labels=False, force=True, why=" ")

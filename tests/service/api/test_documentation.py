@@ -93,7 +93,8 @@ async def test_every_example_runs(app: App) -> None:
                 assert response.status_code == 200, response.text
                 assert "red" in response.text
                 ran += 1
-        if not content and path not in {"/health/ready", "/v1/models/{name}/shadow/examples/{example}"}:
+        harmless = method != "delete" and path not in {"/health/ready", "/v1/models/{name}/shadow/examples/{example}"}
+        if not content and harmless:
             assert (await app.client.request(method, where)).status_code == 200
             ran += 1
     assert ran >= 9

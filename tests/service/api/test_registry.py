@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from models.refs import Ref
 from models.store import Store
 from models.targets import Target
 from service.settings import Settings
@@ -174,3 +175,23 @@ async def test_a_swap_is_counted(app: App) -> None:
     await answered_by(app, 2)
     assert await app.metric('whatsit_swaps_total{alias="production",model="tiny",outcome="done"}') >= 1
     assert await app.metric('whatsit_version_seconds_count{model="tiny",version="2"}') >= 1
+
+
+async def test_a_version_is_deleted_and_what_was_asked_of_it_is_answered(app: App, store: Store) -> None:
+    await put(app, version=1)
+    with await app.services.fleet.lease(Ref("tiny", version=2)) as lease:
+        gone = await app.client.delete("/v1/models/tiny/versions/2", params={"why": "no longer wanted"})
+        assert gone.json() == {"removed": 2}
+        assert await lease.engine.healthy()
+    assert app.services.fleet.state("tiny", 2) == ("available", None)
+    assert store.versions("tiny") == [1, 3, 4]
+    assert store.history("tiny")[-1].why == "no longer wanted"
+    answer = await app.client.post("/v1/models/tiny@2/predict", content=RED, headers={"content-type": "image/png"})
+    assert answer.status_code == 404
+
+
+async def test_one_that_an_alias_names_is_not(app: App, store: Store) -> None:
+    await put(app, version=1)
+    assert (await app.client.delete("/v1/models/tiny/versions/1")).status_code == 409
+    assert (await app.client.delete("/v1/models/tiny/versions/9")).status_code == 404
+    assert store.versions("tiny") == [1, 2, 3, 4]

@@ -1,6 +1,7 @@
 """Every route and every method, those that somebody forgot too, answers in one of the known shapes."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from service.app import create_app
 from service.settings import Settings
 from tests.service.support.apps import App
 from tests.service.support.problems import assert_discreet, assert_problem
+from tests.support.bundles import publish_tiny
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PROPFIND"]
 PARAMETERS = {"{ref}": "tiny", "{name}": "tiny", "{version}": "1", "{alias}": "production", "{example}": "0" * 32}
@@ -26,7 +28,17 @@ def routes(parent: Any) -> Iterator[tuple[str, set[str]]]:
 
 
 def all_routes() -> list[tuple[str, set[str]]]:
-    return list(routes(create_app(Settings())))
+    found: dict[str, set[str]] = {}
+    for path, methods in routes(create_app(Settings())):
+        found[path] = found.get(path, set()) | methods
+    return list(found.items())
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A store to harm: some routes delete."""
+    publish_tiny(tmp_path / "store")
+    return Settings(store=tmp_path / "store", threads=1, max_batch=1)
 
 
 def concrete(path: str) -> str:

@@ -116,3 +116,22 @@ def test_the_history_is_told(models: Whatsit) -> None:
     last = json.loads(models("history", "tiny", "--json").out)[-1]
     assert (last["action"], last["weights"]) == ("canary", {"1": 95, "2": 5})
     assert_failed(models("history", "nobody"), 1, "no model 'nobody'")
+
+
+def test_going_back_can_expect_what_stands(models: Whatsit) -> None:
+    for version in (1, 2):
+        models("promote", f"tiny@{version}", "production")
+    assert_failed(models("rollback", "tiny", "--expect", 1), 1, "names version 2, not version 1")
+    assert models("rollback", "tiny", "--expect", 2).code == 0
+
+
+def test_old_versions_are_pruned(models: Whatsit, store: Store) -> None:
+    models("promote", "tiny@2", "production")
+    for _ in range(2):
+        publish_tiny(store.root)
+    assert models("prune", "tiny", "--keep", 1, "--dry-run").out == "tiny: would remove 1, 3\n"
+    assert store.versions("tiny") == [1, 2, 3, 4]
+    assert models("prune", "tiny", "--keep", 1, "--why", "room").out == "tiny: removed 1, 3\n"
+    assert store.versions("tiny") == [2, 4]
+    assert json.loads(models("prune", "tiny", "--keep", 1, "--json").out)["removed"] == []
+    assert_failed(models("prune", "nobody"), 1, "no model 'nobody'")
