@@ -24,6 +24,8 @@ WhatsitError
 │   ├── SignatureMismatch      not pixels in, probabilities out
 │   ├── GoldenMismatch         the golden images do not come back
 │   └── PrecisionMissing       the version has no graph of the precision asked for
+├── ImportRefused              an ONNX file that is not the classifier it is said to be, or cannot be made a version
+├── GoldenUnusable             a folder that is to hold golden images, and does not
 └── DeviceUnavailable          the execution provider asked for is not the one that runs
 
 The text of an error is for people: it says what is wrong and, where there is a way out, what to do.
@@ -128,6 +130,14 @@ class GoldenMismatch(BundleError):
 
 class PrecisionMissing(BundleError):
     """The version has no graph of the precision that was asked for."""
+
+
+class ImportRefused(WhatsitError):
+    """An ONNX file that is not the classifier that it is said to be, or cannot be made a version."""
+
+
+class GoldenUnusable(WhatsitError):
+    """A folder that is to hold golden images, and does not."""
 
 
 class DeviceUnavailable(WhatsitError):

@@ -14,7 +14,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message, message_fa
 from models.errors import UnsafeGraph
 
 MAX_GRAPH_BYTES = 1_000_000_000  # VGG16 has 553 MB; protobuf itself ends at 2 GB
-_DOMAINS = {b"", b"ai.onnx", b"ai.onnx.ml"}
+ONNX_DOMAINS = {b"", b"ai.onnx", b"ai.onnx.ml"}
 
 _Field = descriptor_pb2.FieldDescriptorProto
 _SCHEMA: dict[str, dict[str, tuple[int, str]]] = {
@@ -82,7 +82,7 @@ def _check(part: Any) -> None:
     if kind == "Tensor" and (part.external_data or any(part.data_location)):
         raise UnsafeGraph("the graph keeps tensors in another file; save it again with all weights inside")
     if kind in {"Opset", "Node"}:
-        foreign = set(part.domain) - _DOMAINS
+        foreign = set(part.domain) - ONNX_DOMAINS
         if foreign:
             names = ", ".join(sorted(name.decode("utf-8", "replace") for name in foreign))
             raise UnsafeGraph(f"the graph uses operators outside ONNX's own domains: {names}")

@@ -18,6 +18,7 @@ FILE_NAME = "[A-Za-z0-9][A-Za-z0-9._-]*"
 FileName = Annotated[str, StringConstraints(pattern=f"^{FILE_NAME}$")]
 BundlePath = Annotated[str, StringConstraints(pattern=f"^{FILE_NAME}(/{FILE_NAME})*$")]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Activation = Literal["none", "softmax", "sigmoid", "complement"]
 # A threshold that no score reaches; 1 would not do, for scores of exactly 1 exist.
 ACCEPTS_NOTHING = 1.01
 Threshold = Annotated[float, Field(ge=0, le=ACCEPTS_NOTHING)]
@@ -95,15 +96,15 @@ class Decision(Strict):
     """A best guess scored below ``threshold`` is answered ``review``, the others ``accept``.
 
     ``accuracy`` and ``coverage`` are those of the accepted images of the validation split: how often an
-    accepted answer was right, and what share of the images was accepted. A threshold of ``ACCEPTS_NOTHING`` leaves
-    everything for review; accuracy and coverage are 0 then. ``target`` is the accuracy that was asked for.
-    ``thresholds``, where there are any, has one for each label, which holds for the guesses of that label in place of
-    ``threshold``.
+    accepted answer was right, and what share of the images was accepted; None where a person chose the threshold and
+    nothing was measured. A threshold of ``ACCEPTS_NOTHING`` leaves everything for review; accuracy and coverage are 0
+    then. ``target`` is the accuracy that was asked for. ``thresholds``, where there are any, has one for each label,
+    which holds for the guesses of that label in place of ``threshold``.
     """
 
     threshold: Threshold
-    accuracy: Fraction
-    coverage: Fraction
+    accuracy: Fraction | None
+    coverage: Fraction | None
     target: Fraction | None = None
     thresholds: tuple[Threshold, ...] = ()
 
@@ -227,8 +228,38 @@ class Provenance(Strict):
     data_check: dict[str, Any] = {}
 
 
+class Imported(Strict):
+    """What a version was made of that was not trained here: an ONNX file, and how it wants its images.
+
+    ``files`` are that file and those that held its weights, by their names, and their sha256; ``producer`` is what
+    wrote it, ``source`` where it is from and its licence, as whoever imported it said. The pixels are divided by 255,
+    ``mean`` is taken away and ``std`` divided by, a value for each channel in the order in which the network takes
+    them, ``colour``; ``layout`` is that of its input. ``activation`` is what was put behind its output: nothing, a
+    softmax, or, for one value, that of the second of two classes, a sigmoid and its complement, or that alone.
+    ``freed_batch`` says that the file took a fixed number of images at a time. ``difference`` is the largest between a
+    probability of the version and of the file itself, over ``compared`` images.
+    """
+
+    files: dict[str, Sha256] = Field(min_length=1)
+    producer: str
+    source: str
+    colour: Literal["rgb", "bgr", "grey"]
+    layout: Literal["nchw", "nhwc"]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    activation: Activation
+    freed_batch: bool
+    difference: float = Field(ge=0)
+    compared: int = Field(ge=1)
+    packages: dict[str, str]
+
+
 class Manifest(Strict):
-    """``manifest.json``; ``files`` holds the sha256 of every other file of the bundle."""
+    """``manifest.json``; ``files`` holds the sha256 of every other file of the bundle.
+
+    A version was either trained, and has its ``provenance``, or ``imported``; only an imported one may have no
+    ``metrics``, which says that it was not evaluated.
+    """
 
     schema_version: Literal[1] = 1
     name: Annotated[str, StringConstraints(pattern=f"^{NAME_PATTERN}$")]
@@ -240,14 +271,20 @@ class Manifest(Strict):
     graphs: dict[Precision, Graph]
     decision: Decision
     conformal: Conformal | None = None
-    metrics: Metrics
-    provenance: Provenance
+    metrics: Metrics | None
+    provenance: Provenance | None
+    imported: Imported | None = None
     files: dict[BundlePath, Sha256]
 
     @property
     def reference(self) -> Precision:
         """The precision that metrics, decision and golden images are of: the most exact of the graphs."""
         return next(precision for precision in PRECISIONS if precision in self.graphs)
+
+    @property
+    def accuracy(self) -> float | None:
+        """The share of the test images that it was right on; None for a version that was not evaluated."""
+        return None if self.metrics is None else self.metrics.accuracy
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:
@@ -256,7 +293,11 @@ class Manifest(Strict):
         unlisted = [graph.file for graph in self.graphs.values() if graph.file not in self.files]
         if unlisted:
             raise ValueError(f"files: no sha256 for {', '.join(unlisted)}")
-        if tuple(entry.label for entry in self.metrics.per_class) != self.labels:
+        if (self.provenance is None) == (self.imported is None):
+            raise ValueError("provenance: a version has that of its training, or what it was imported from")
+        if self.metrics is None and self.imported is None:
+            raise ValueError("metrics: a version that was trained was evaluated too")
+        if self.metrics and tuple(entry.label for entry in self.metrics.per_class) != self.labels:
             raise ValueError("metrics.per_class: not one entry for each label, in their order")
         if self.decision.thresholds and len(self.decision.thresholds) != len(self.labels):
             raise ValueError("decision.thresholds: not one for each label")

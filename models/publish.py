@@ -19,6 +19,7 @@ from models.manifest import (
     Conformal,
     Decision,
     Graph,
+    Imported,
     InputSpec,
     Manifest,
     Measured,
@@ -47,19 +48,21 @@ class Release:
     """Everything that makes a version; ``documents`` maps file names to their text.
 
     There may be any of the ``graphs``, but one at least. Decision and metrics are of the most exact of them, and so
-    are the probabilities that will be recorded of the golden images.
+    are the probabilities that will be recorded of the golden images. It was trained, and has its ``provenance``, or
+    ``imported``, and then perhaps not evaluated.
     """
 
     labels: tuple[str, ...]
     input: InputSpec
     graphs: Mapping[Precision, GraphFile]
     decision: Decision
-    metrics: Metrics
-    provenance: Provenance
+    metrics: Metrics | None
+    provenance: Provenance | None
     golden: Sequence[GoldenImage]
     documents: Mapping[str, str] = field(default_factory=dict)
     description: str = ""
     conformal: Conformal | None = None
+    imported: Imported | None = None
 
 
 def publish(store: Store, name: str, release: Release, *, who: str, why: str) -> Manifest:
@@ -102,6 +105,7 @@ def _write(bundle: Path, name: str, version: int, release: Release) -> Manifest:
             conformal=release.conformal,
             metrics=release.metrics,
             provenance=release.provenance,
+            imported=release.imported,
             files=files,
         )
     except ValidationError as error:

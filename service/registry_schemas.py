@@ -20,7 +20,8 @@ class Running(BaseModel):
 class VersionOut(BaseModel):
     """One version in a list; ``state`` is what this process makes of it, ``reason`` why it refused it.
 
-    ``running`` is null while the version is not open here. The other members are null when the manifest cannot be read.
+    ``running`` is null while the version is not open here, ``accuracy`` for a version that was not evaluated. The other
+    members are null when the manifest cannot be read.
     """
 
     version: int

@@ -47,7 +47,8 @@ _Decision = Annotated[
     Field(
         description="accept: the validation split proved that answers like this one are right as often as the "
         "manifest's decision.target says: those of its label, or, where it has no threshold of its own, of the labels "
-        "that share one. review: it did not, and a person should look."
+        "that share one. review: it did not, and a person should look. Of an imported version nothing was proved: it "
+        "accepts what reaches the threshold that whoever imported it chose, and nothing where they chose none."
     ),
 ]
 _Candidates = Annotated[

@@ -161,7 +161,7 @@ def _refuse_unlike(first: Subject, second: Subject) -> None:
     names, unshared = f"{first.title} and {second.title}", set(first.labels) ^ set(second.labels)
     if unshared:
         raise NotComparable(f"{names} know other classes: only one of them has {', '.join(sorted(unshared)[:5])}")
-    ways = [(subject.recipe.data.kind, subject.recipe.data.transpose) for subject in (first, second)]
+    ways = [(subject.data.kind, subject.data.transpose) for subject in (first, second)]
     if ways[0] != ways[1]:
         raise NotComparable(f"{names} read data in other ways: data.kind or data.transpose differ in their recipes")
     if first.graph_sha256 == second.graph_sha256 and first.labels == second.labels:

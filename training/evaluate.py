@@ -5,7 +5,6 @@ from tempfile import TemporaryDirectory
 
 from models.manifest import Metrics, Strict
 from training.images import Images, read_images
-from training.learnt import doubt
 from training.promises import Promises, measure_promises
 from training.scores import score
 from training.subject import Subject
@@ -43,7 +42,7 @@ def evaluate(subject: Subject, data_path: Path | None) -> Evaluation:
     same = images.are_test_split(subject)
     split = "test" if of_test_split else "not known to be held out"
     changed = None if same else _warning(images, subject, of_test_split=of_test_split)
-    flattered = doubt(subject.recipe, subject.origin) if of_test_split else None
+    flattered = subject.doubt if of_test_split else None
     return Evaluation(
         subject=subject.title,
         data=images.source.name,
@@ -63,6 +62,8 @@ def _warning(images: Images, subject: Subject, *, of_test_split: bool) -> str:
             f"the data has changed since the training: of its test split, these are the {len(images.rows):,} images "
             "that are there and can be read"
         )
+    if subject.recipe is None:
+        return "what the imported model has learnt from is not known: trust the numbers only for images new to it"
     told = (
         "these images are not known to be held out: they cannot be recognised as the test split of the training, and "
         "if it learnt from any of them, the numbers flatter; trust them only for images that it has never seen"

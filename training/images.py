@@ -69,7 +69,7 @@ def read_images(subjects: Sequence[Subject], data_path: Path | None, cache: Path
     subjects have no such images in common.
     """
     known = [subject.data_path for subject in subjects if subject.data_path]
-    source = open_source(subjects[0].recipe.data, data_path or (known[0] if known else None))
+    source = open_source(subjects[0].data, data_path or (known[0] if known else None))
     for subject in subjects:
         _refuse_unknown(source, subject)
     own = [index for index, sample in enumerate(source.samples) if sample.split == "test"]
@@ -115,6 +115,8 @@ def _held_out(source: Source, subject: Subject, view: View, *, drawn: bool) -> I
 
 
 def _drawn_again(source: Source, subject: Subject, view: View) -> Indices:
+    if subject.recipe is None:  # nothing was drawn
+        return np.array([], np.int64)
     digests = [view.digests.get(index) for index in range(len(source.samples))]
     try:
         return make_splits(source.samples, digests, subject.recipe.data, subject.recipe.seed).test

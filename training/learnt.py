@@ -44,8 +44,10 @@ def learnt_by_run(run: Run) -> Learnt:
 
 
 def learnt_by_version(manifest: Manifest) -> Learnt:
-    """What the weights of a version have learnt from: it has no list either."""
+    """What the weights of a version have learnt from: it has no list either; of an imported one nothing is known."""
     provenance = manifest.provenance
+    if provenance is None:
+        return NOTHING_KNOWN
     spared = spares_test(provenance.recipe.get("transfer", {}).get("weights"), provenance.origin)
     return Learnt(spared=provenance.data.get("sha256", {}).get("test") if spared else None)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from models.documents import REPORT
 from models.errors import InvalidManifest
+from models.golden_folder import read_golden
 from models.layout import graph_file
 from models.manifest import Manifest, Precision, Provenance
 from models.promotion import USUAL, Terms, check_promotion, promote
@@ -13,7 +14,6 @@ from models.publish import GraphFile, Release
 from models.publish import publish as publish_release
 from models.store import Store
 from training.card import model_card
-from training.golden import read_golden
 from training.nearby import check_run
 from training.report.write import render_report
 from training.run import Run
@@ -47,9 +47,9 @@ def publish(  # noqa: PLR0913 - where to, how, and who says so
 ) -> Manifest:
     """Publish ``run`` as the next version of ``name`` and let ``alias``, if any, name it.
 
-    Raises RunUnusable when the run is not finished, VariantFailed for a graph that is not to be published, InvalidData
-    for a folder of golden images that cannot be used, what publishing raises when the bundle does not prove itself, and
-    what promotion raises: PromotionRefused where ``alias`` may not move there on these ``terms``.
+    Raises RunUnusable when the run is not finished, VariantFailed for a graph that is not to be published,
+    GoldenUnusable for a folder of golden images that cannot be used, what publishing raises when the bundle does not
+    prove itself, and what promotion raises: PromotionRefused where ``alias`` may not move there on these ``terms``.
     """
     check_run(run)
     why = why or f"trained by the recipe {run.info().recipe_name}"

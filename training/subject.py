@@ -13,20 +13,21 @@ from models.runtime import Session, open_session
 from models.store import Resolved, Store
 from training.config import Recipe, parse_recipe
 from training.errors import RunUnusable
-from training.learnt import spares_test
+from training.learnt import doubt, spares_test
 from training.nearby import why_neither
 from training.run import Run
+from training.settings import DataSettings
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A graph to evaluate, with what its training said of itself.
+    """A graph to evaluate, with what its training said of itself; of an imported one ``recipe`` is None.
 
-    ``graph_sha256`` is of its file, ``temperature`` the one in it; ``decision`` and ``conformal`` say which answers are
-    accepted, and which labels are their candidates. ``test_sha256`` is the fingerprint of the test split of its
-    training, ``origin`` the weights that this began with, where they were not random and it noted them. A run also
-    knows, in ``test_images``, the pixels of each image of that split by their sha256, and, in ``data_path``, where its
-    data was.
+    ``graph_sha256`` is of its file, ``temperature`` the one in it, if it was calibrated; ``decision`` and ``conformal``
+    say which answers are accepted, and which labels are their candidates. ``test_sha256`` is the fingerprint of the
+    test split of its training, ``origin`` the weights that this began with, where they were not random and it noted
+    them. A run also knows, in ``test_images``, the pixels of each image of that split by their sha256, and, in
+    ``data_path``, where its data was.
     """
 
     name: str
@@ -35,8 +36,8 @@ class Subject:
     session: Session
     labels: tuple[str, ...]
     input: InputSpec
-    recipe: Recipe
-    temperature: float
+    recipe: Recipe | None
+    temperature: float | None
     decision: Decision
     conformal: Conformal | None
     test_sha256: str
@@ -45,9 +46,19 @@ class Subject:
     data_path: Path | None
 
     @property
+    def data(self) -> DataSettings:
+        """How data is read for it; for an imported one, a folder for each class."""
+        return DataSettings(kind="folder") if self.recipe is None else self.recipe.data
+
+    @property
     def spares_test(self) -> bool | None:
         """Whether the weights that its training began with learnt from none of its test images; None: not known."""
-        return spares_test(self.recipe.transfer.weights, self.origin)
+        return None if self.recipe is None else spares_test(self.recipe.transfer.weights, self.origin)
+
+    @property
+    def doubt(self) -> str | None:
+        """What to mind of its test split for what its training began with; None where that spares it."""
+        return None if self.recipe is None else doubt(self.recipe, self.origin)
 
     @property
     def title(self) -> str:
@@ -92,7 +103,7 @@ def _of_run(name: str, run: Run, precision: Precision) -> Subject:
 def _of_version(ref: str, store: Store, precision: Precision | None) -> Subject:
     resolved = _resolve(ref, store)
     opened = open_version(store, resolved.name, resolved.version, precision=precision)
-    manifest = opened.manifest
+    manifest, trained = opened.manifest, opened.manifest.provenance
     return Subject(
         f"{resolved.name}@{resolved.version}",
         opened.precision,
@@ -100,12 +111,12 @@ def _of_version(ref: str, store: Store, precision: Precision | None) -> Subject:
         opened.session,
         manifest.labels,
         manifest.input,
-        parse_recipe(json.dumps(manifest.provenance.recipe)),
-        manifest.provenance.temperature,
+        None if trained is None else parse_recipe(json.dumps(trained.recipe)),
+        None if trained is None else trained.temperature,
         manifest.decision,
         manifest.conformal,
-        str(manifest.provenance.data.get("sha256", {}).get("test", "")),
-        manifest.provenance.origin,
+        str(trained.data.get("sha256", {}).get("test", "")) if trained else "",
+        None if trained is None else trained.origin,
         frozenset(),
         None,
     )

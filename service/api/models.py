@@ -65,7 +65,7 @@ def _version(services: Services, name: str, version: int) -> VersionOut:
         running=_running(services, name, version),
         created_at=manifest.created_at,
         classes=len(manifest.labels),
-        accuracy=manifest.metrics.accuracy,
+        accuracy=manifest.accuracy,
     )
 
 

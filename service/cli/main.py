@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from models.errors import WhatsitError
 from models.problems import describe_problems
-from service.cli import models, predict, serve, tune
+from service.cli import importing, models, predict, serve, tune
 from service.settings import Settings
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app = typer.Typer(
 app.command("serve")(serve.serve)
 app.command("predict")(predict.predict)
 app.command("tune")(tune.tune)
+models.app.command("import")(importing.import_)
 app.add_typer(models.app, name="models")
 for command in entry_points(group="whatsit.commands"):
     command.load()(app)

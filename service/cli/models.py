@@ -10,7 +10,7 @@ from rich.table import Table
 from models.audit import who
 from models.documents import REPORT
 from models.errors import InvalidManifest, WhatsitError
-from models.manifest import ACCEPTS_NOTHING, Graph, Manifest, Precision, Provenance
+from models.manifest import ACCEPTS_NOTHING, Graph, Imported, Manifest, Precision, Provenance
 from models.opening import prove_version
 from models.refs import Ref, parse_ref
 from models.store import Store
@@ -37,7 +37,7 @@ def list_(store: StoreOption = None, as_json: JsonOption = False) -> None:
         return
     table = Table("model", "version", "aliases", "classes", "accuracy", "published")
     for row in rows:
-        table.add_row(*map(_cell, row.values()))
+        table.add_row(*map(_cell, _told(row).values()))
     Console().print(table)
 
 
@@ -54,14 +54,15 @@ def show(ref: _Ref, store: StoreOption = None, as_json: JsonOption = False) -> N
         typer.echo(manifest.model_dump_json(indent=2))
         return
     table = Table(show_header=False)
-    facts = _row(place, resolved.name, resolved.version) | {
+    facts = _told(_row(place, resolved.name, resolved.version)) | {
         "description": manifest.description,
         "labels": list(manifest.labels),
         "graphs": [_graph(precision, graph) for precision, graph in manifest.graphs.items()],
         "input": f"{manifest.input.width} x {manifest.input.height} {manifest.input.colour}",
         **_answers(manifest),
-        "macro F1": manifest.metrics.macro_f1,
-        "commit": _commits(manifest.provenance),
+        "macro F1": manifest.metrics and manifest.metrics.macro_f1,
+        "commit": manifest.provenance and _commits(manifest.provenance),
+        "imported": manifest.imported and _imported(manifest.imported),
         "report": place.bundle(manifest.name, manifest.version) / REPORT if REPORT in manifest.files else None,
     }
     for name, value in facts.items():
@@ -121,9 +122,14 @@ def _row(place: Store, name: str, version: int) -> dict[str, object]:
         return row | {"classes": None, "accuracy": None, "published": None}
     return row | {
         "classes": len(manifest.labels),
-        "accuracy": manifest.metrics.accuracy,
+        "accuracy": manifest.accuracy,
         "published": manifest.created_at.date().isoformat(),
     }
+
+
+def _told(row: dict[str, object]) -> dict[str, object]:
+    """The row for people; of a version whose manifest cannot be read nothing is known."""
+    return row | {"accuracy": "not evaluated"} if row["classes"] and row["accuracy"] is None else row
 
 
 def _graph(precision: Precision, graph: Graph) -> str:
@@ -141,6 +147,11 @@ def _commits(provenance: Provenance) -> list[str] | None:
     return [commit for commit in dict.fromkeys(commits) if commit] or None
 
 
+def _imported(imported: Imported) -> list[str]:
+    """What a version was made of that was not trained here."""
+    return [*imported.files, imported.producer, imported.source]
+
+
 def _answers(manifest: Manifest) -> dict[str, object]:
     """What the version accepts, and what the candidates of its answers are."""
     decision, conformal = manifest.decision, manifest.conformal
@@ -149,7 +160,8 @@ def _answers(manifest: Manifest) -> dict[str, object]:
     sets = (
         conformal and f"{conformal.mean_size:.2f} labels on average, {conformal.test_coverage:.2%} hold the right one"
     )
-    none = _threshold(decision.threshold) + (": every answer is review" if not own and not decision.coverage else "")
+    nothing = not own and decision.threshold >= ACCEPTS_NOTHING
+    none = _threshold(decision.threshold) + (": every answer is review" if nothing else "")
     return {"threshold": own or none, "candidates": sets}
 
 

@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 import onnx
 
 from models.golden import GoldenImage
-from models.manifest import ClassMetrics, Decision, InputSpec, Manifest, Measured, Metrics, Provenance
+from models.manifest import ClassMetrics, Decision, Imported, InputSpec, Manifest, Measured, Metrics, Provenance
 from models.publish import GraphFile, Release, publish
 from models.store import Store
 from tests.support.graphs import COLOURS, colour_graph
@@ -85,6 +85,24 @@ def metrics(labels: tuple[str, ...] = LABELS, **changes: object) -> Metrics:
         confusion_matrix=tuple(tuple(int(i == j) for j in range(len(labels))) for i in range(len(labels))),
     )
     return right.model_copy(update=changes)
+
+
+def imported() -> Imported:
+    """Not made here at all."""
+    return Imported(
+        files={"classifier.onnx": "0" * 64},
+        producer="tests",
+        source="tests",
+        colour="rgb",
+        layout="nchw",
+        mean=(0, 0, 0),
+        std=(1, 1, 1),
+        activation="none",
+        freed_batch=False,
+        difference=0,
+        compared=1,
+        packages={},
+    )
 
 
 def provenance() -> Provenance:

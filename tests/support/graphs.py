@@ -41,7 +41,7 @@ def colour_graph(
 ) -> onnx.ModelProto:
     """``pixels`` ``[N, height, width, channels]`` to ``probabilities`` ``[N, labels]`` as a rule."""
     taken, given = names
-    weight, bias = _nearest_colour(labels, channels, sharpness)
+    weight, bias = nearest_colour(labels, channels, sharpness)
     nodes = [
         helper.make_node("Cast", [taken], ["float"], to=TensorProto.FLOAT),
         helper.make_node("ReduceMean", ["float", "axes"], ["mean"], keepdims=0),
@@ -62,7 +62,7 @@ def colour_graph(
     return _model(graph)
 
 
-def _nearest_colour(labels: Sequence[str], channels: int, sharpness: float) -> tuple[np.ndarray, np.ndarray]:
+def nearest_colour(labels: Sequence[str], channels: int, sharpness: float) -> tuple[np.ndarray, np.ndarray]:
     """The logits ``-sharpness * |mean - colour|^2`` up to what all classes share, as one linear layer."""
     colours = np.array([COLOURS.get(label, _made_up(index)) for index, label in enumerate(labels)], np.float32) / 255
     if channels == 1:

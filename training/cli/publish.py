@@ -71,7 +71,7 @@ def publish(  # noqa: PLR0913, PLR0917 - one for each option
 
 
 def _show(manifest: Manifest, alias: str | None, store: Store, golden: Path | None, *, as_json: bool) -> None:
-    name, accuracy, warnings = manifest.name, manifest.metrics.accuracy, list(_warnings(manifest, store))
+    name, accuracy, warnings = manifest.name, manifest.accuracy, list(_warnings(manifest, store))
     folder = store.bundle(name, manifest.version)
     images = len(read(folder).images)
     if as_json:
@@ -94,7 +94,8 @@ def _warnings(manifest: Manifest, store: Store) -> Iterator[str]:
     from training.release import published_before
     from training.review import why_all_for_review
 
-    if (review := why_all_for_review(manifest.decision, manifest.provenance.data["images"]["validation"])) is not None:
+    validation = manifest.provenance.data["images"]["validation"] if manifest.provenance else 0
+    if (review := why_all_for_review(manifest.decision, validation)) is not None:
         yield review
     if (before := published_before(store, manifest)) is not None:
         yield (

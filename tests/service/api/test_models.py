@@ -10,7 +10,7 @@ from models.store import Store
 from service.settings import Settings
 from tests.service.support.apps import App, running_app
 from tests.service.support.problems import assert_discreet, assert_problem
-from tests.support.bundles import publish_tiny
+from tests.support.bundles import imported, publish_tiny
 
 
 @pytest.fixture
@@ -45,6 +45,15 @@ async def test_one_version_with_all_that_is_known_of_it(app: App, store: Store) 
     got = (await app.client.get("/v1/models/tiny/versions/2")).json()
     assert (got["version"], got["state"], got["aliases"]) == (2, "available", ["next"])
     assert got["manifest"] == store.manifest("tiny", 2).model_dump(mode="json")
+
+
+async def test_a_version_that_was_not_evaluated(app: App, store: Store) -> None:
+    publish_tiny(store.root, "imported", metrics=None, provenance=None, imported=imported())
+    listed = (await app.client.get("/v1/models/imported")).json()
+    assert [(version["classes"], version["accuracy"]) for version in listed["versions"]] == [(3, None)]
+    got = (await app.client.get("/v1/models/imported/versions/1")).json()
+    assert (got["manifest"]["metrics"], got["manifest"]["provenance"]) == (None, None)
+    assert got["manifest"]["imported"]["files"]
 
 
 async def test_what_is_not_there(app: App) -> None:
