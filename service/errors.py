@@ -29,6 +29,10 @@ class RequestError(domain.WhatsitError):
     """The root of what the service itself refuses."""
 
 
+class ArchiveRefused(RequestError):
+    """An archive is broken, or asks for more than it may."""
+
+
 class MalformedRequest(RequestError):
     """The body, a field or a parameter is not what the endpoint takes."""
 
@@ -117,6 +121,7 @@ _TABLE: tuple[tuple[type[Exception], int, str, str], ...] = (
     (domain.StoreUnavailable, 503, "store-unavailable", "The store cannot be read"),
     (domain.BundleError, 503, "version-refused", "The version failed its proof"),
     (domain.DeviceUnavailable, 503, "device-unavailable", "The device is not there"),
+    (ArchiveRefused, 422, "archive-refused", "The archive cannot be used"),
     (MalformedRequest, 400, "malformed-request", "Malformed request"),
     (UnsupportedContent, 415, "unsupported-content-type", "Content type not accepted"),
     (BodyTooLarge, 413, "body-too-large", "Body too large"),

@@ -1,0 +1,30 @@
+"""Which kind of archive it is, by its first bytes, and the images in it."""
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from service.archives.entries import ArchiveLimits
+from service.archives.tars import GZIP, read_tar
+from service.archives.zips import MAGIC, read_zip
+from service.errors import ArchiveRefused
+from service.uploads.upload import Upload
+
+_TAR_MAGIC, _TAR_MAGIC_AT = b"ustar", 257
+_HEAD = 512
+
+
+def read_archive(file: BinaryIO, limits: ArchiveLimits) -> Iterator[Upload]:
+    """The images of a zip or tar file that can be sought in, one after the other.
+
+    Raises ArchiveRefused when it is neither, or what reading it raises; where that is in the middle, those before it
+    have been given.
+    """
+    head = file.read(_HEAD)
+    file.seek(0)
+    if head.startswith(MAGIC):
+        return read_zip(file, limits)
+    if head.startswith(GZIP):
+        return read_tar(file, limits, gzipped=True)
+    if head[_TAR_MAGIC_AT:].startswith(_TAR_MAGIC) or head == bytes(_HEAD):  # the end of an empty one
+        return read_tar(file, limits, gzipped=False)
+    raise ArchiveRefused("it is no zip and no tar archive; send one of these, or the images as files of a form")
