@@ -26,6 +26,7 @@ from service.errors import INTERNAL, Draining
 from service.middleware.body_limit import LimitedBody
 from service.middleware.request_context import begin, finish
 from service.responses import failure, noted_problem
+from service.streaming import asks_for_lines
 from service.waiting import ON_LEAVING
 
 log = logging.getLogger("whatsit.request")
@@ -68,6 +69,7 @@ class Direct:
         return (
             scope["method"] == "POST"
             and not scope["query_string"]
+            and not asks_for_lines(scope)
             and (scope["path"] in _OF_DEFAULT or _REF.fullmatch(scope["path"]) is not None)
             and not self._services.in_flight.draining
         )

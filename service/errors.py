@@ -3,6 +3,7 @@
 WhatsitError (models.errors)
 └── RequestError
     ├── MalformedRequest       the body, a field or a parameter is not what the endpoint takes
+    ├── ArchiveRefused         an archive is broken, or asks for more than it may
     ├── UnsupportedContent     the content type is none of those that the endpoint takes
     ├── BodyTooLarge           more bytes than the endpoint takes
     ├── TooManyImages          more images than one request may hold
@@ -29,12 +30,12 @@ class RequestError(domain.WhatsitError):
     """The root of what the service itself refuses."""
 
 
-class ArchiveRefused(RequestError):
-    """An archive is broken, or asks for more than it may."""
-
-
 class MalformedRequest(RequestError):
     """The body, a field or a parameter is not what the endpoint takes."""
+
+
+class ArchiveRefused(RequestError):
+    """An archive is broken, or asks for more than it may."""
 
 
 class UnsupportedContent(RequestError):
@@ -134,6 +135,7 @@ _TABLE: tuple[tuple[type[Exception], int, str, str], ...] = (
     (InferenceFailed, 500, "inference-failed", "Inference failed"),
     (ClientLeft, 499, "client-left", "The client left"),
 )
+LATE = "no answer within the time that a request may take; send fewer or smaller images"
 INTERNAL = Problem(500, "internal", "Internal error", "the service failed; its log has the request's id")
 # Errors whose texts speak of the operator's files, not of the request.
 _PRIVATE = (domain.StoreUnavailable, domain.BundleError, domain.DeviceUnavailable)

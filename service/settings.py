@@ -16,6 +16,7 @@ from models.policy import Policy
 from models.precision import Asked
 from models.runtime import Device
 from models.store import default_root
+from service.archives.limits import ArchiveLimits
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 
@@ -124,6 +125,13 @@ class Settings(BaseSettings):
         1_000_000_000, ge=1, description="The most memory of all images that are decoded at once, by their headers."
     )
     max_batch_bytes: int = Field(200_000_000, ge=1, description="The most bytes of the body of a batch.")
+    max_archive_entries: int = Field(10_000, ge=1, description="The most entries of an archive.")
+    max_archive_inflated: int = Field(
+        1_000_000_000, ge=1, description="The most bytes that an archive unpacks to, counted while it is read."
+    )
+    max_archive_ratio: int = Field(
+        100, ge=1, description="How many times its size an archive, or an entry of one, may unpack to."
+    )
     max_bodies_bytes: int = Field(
         1_000_000_000,
         ge=1,
@@ -166,6 +174,16 @@ class Settings(BaseSettings):
             max_jpeg_scans=self.max_jpeg_scans,
             max_parts=self.max_image_parts,
             max_png_compressed=self.max_png_compressed,
+        )
+
+    @property
+    def archive_limits(self) -> ArchiveLimits:
+        """What an archive may cost."""
+        return ArchiveLimits(
+            entries=self.max_archive_entries,
+            inflated=self.max_archive_inflated,
+            image=self.max_image_bytes,
+            ratio=self.max_archive_ratio,
         )
 
     @classmethod

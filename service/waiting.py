@@ -9,14 +9,13 @@ from typing import Any, TypeVar
 from starlette.types import Receive
 
 from service.asked import Asked
-from service.errors import ClientLeft, DeadlinePassed, RequestError
+from service.errors import LATE, ClientLeft, DeadlinePassed, RequestError
 
 Result = TypeVar("Result")
 
 # Where a protocol that tells at once when its client leaves is told whom to call; see http_protocol.py.
 ON_LEAVING = "on_leaving"
 
-_LATE = "no answer within the time that a request may take; send fewer or smaller images"
 _GONE = "the client closed the connection before it was answered"
 
 
@@ -34,7 +33,7 @@ async def wanted(asked: Asked, work: Coroutine[Any, Any, Result], deadline: floa
         why = why or reason(told)
         task.cancel()
 
-    timer = asyncio.get_running_loop().call_later(deadline - time.monotonic(), stop, DeadlinePassed, _LATE)
+    timer = asyncio.get_running_loop().call_later(deadline - time.monotonic(), stop, DeadlinePassed, LATE)
     forget = _tell(asked, stop)
     try:
         return await work

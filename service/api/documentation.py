@@ -12,9 +12,12 @@ _BINARY = {"type": "string", "format": "binary"}
 _ANY_IMAGE = {"schema": _BINARY}
 
 
-def _body(description: str, form: dict[str, Any], json: dict[str, Any]) -> dict[str, Any]:
+_IMAGES = ("image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp")
+
+
+def _body(description: str, form: dict[str, Any], json: dict[str, Any], *others: str) -> dict[str, Any]:
     content = {"multipart/form-data": form, "application/json": json}
-    content |= dict.fromkeys(("image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp"), _ANY_IMAGE)
+    content |= dict.fromkeys((*_IMAGES, *others), _ANY_IMAGE)
     return {"requestBody": {"required": True, "description": description, "content": content}}
 
 
@@ -29,12 +32,14 @@ PREDICT_BODY = _body(
     {"schema": _member("image", _BASE64), "example": {"image": EXAMPLE_IMAGE}},
 )
 BATCH_BODY = _body(
-    "Many images: as the form field `files`, repeated, or as base64. The bytes of one image are a batch of one.",
+    "Many images: as the form field `files`, repeated, as one zip archive, or as base64. The bytes of one image are a "
+    "batch of one.",
     {"schema": _member("files", {"type": "array", "items": _BINARY})},
     {
         "schema": _member("images", {"type": "array", "items": _BASE64, "minItems": 1}),
         "example": {"images": [EXAMPLE_IMAGE, EXAMPLE_IMAGE]},
     },
+    "application/zip",
 )
 
 _PROBLEM = {PROBLEM_TYPE: {"schema": ProblemOut.model_json_schema()}}

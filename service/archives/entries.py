@@ -1,26 +1,14 @@
 """The entries of an archive, and what all of them together may cost."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
 from models.errors import ImageTooLarge
+from service.archives.limits import ArchiveLimits
 from service.errors import ArchiveRefused
 from service.uploads.upload import Upload
 
 _PIECE = 65_536
-
-
-@dataclass(frozen=True, slots=True)
-class ArchiveLimits:
-    """The most ``entries``, bytes when unpacked (``inflated``), bytes of one image, and how many times as large as its
-    bytes in the archive what they unpack to may be (``ratio``).
-    """
-
-    entries: int
-    inflated: int
-    image: int
-    ratio: int
 
 
 class Packed(NamedTuple):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from service.archives.entries import ArchiveLimits
+from service.archives.limits import ArchiveLimits
 from service.archives.tars import GZIP, read_tar
 from service.archives.zips import MAGIC, read_zip
 from service.errors import ArchiveRefused

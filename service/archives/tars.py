@@ -8,7 +8,8 @@ from typing import BinaryIO, Self, cast
 
 from typing_extensions import override
 
-from service.archives.entries import ArchiveLimits, Budget, Packed
+from service.archives.entries import Budget, Packed
+from service.archives.limits import ArchiveLimits
 from service.archives.zips import is_noise
 from service.errors import ArchiveRefused
 from service.uploads.upload import Upload

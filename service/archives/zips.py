@@ -8,7 +8,8 @@ from stat import S_ISLNK
 from typing import BinaryIO
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
-from service.archives.entries import ArchiveLimits, Budget, Packed
+from service.archives.entries import Budget, Packed
+from service.archives.limits import ArchiveLimits
 from service.errors import ArchiveRefused
 from service.uploads.upload import Upload
 

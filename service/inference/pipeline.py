@@ -3,12 +3,13 @@
 import asyncio
 import logging
 import time
+from collections.abc import AsyncGenerator
 from typing import NamedTuple
 
 from models.errors import ImageError
 from models.postprocess import Answer, Probabilities, answer
 from models.preprocess import Pixels
-from service.errors import INTERNAL, InferenceFailed, Problem, problem_of
+from service.errors import INTERNAL, LATE, DeadlinePassed, InferenceFailed, Problem, problem_of
 from service.inference.admission import Admission
 from service.inference.cache import Cache, Seen
 from service.inference.decoding import Decoders, ImageInfo
@@ -87,6 +88,33 @@ class Pipeline:
             for place in filter(None, queued):
                 place.row.cancel()
             self.admission.leave(len(uploads))
+
+    async def predict_each(
+        self, engine: Engine, uploads: list[Upload], top_k: int, deadline: float
+    ) -> AsyncGenerator[tuple[int, Outcome | Problem], None]:
+        """Answer each image by itself, with its place, as soon as it is ready; to be closed when nobody listens.
+
+        Raises Full at first when there is no room for all.
+        """
+        self.admission.enter(len(uploads))
+        tasks = {
+            asyncio.create_task(self._outcome(engine, upload, top_k, deadline)): place
+            for place, upload in enumerate(uploads)
+        }
+        pending, held = set(tasks), len(tasks)
+        try:
+            while pending:
+                left = deadline - time.monotonic()
+                done, pending = await asyncio.wait(pending, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+                late, pending = (set(), pending) if done else (pending, set())
+                for task in sorted(done | late, key=tasks.__getitem__):
+                    self.admission.leave(1)
+                    held -= 1
+                    yield tasks[task], problem_of(DeadlinePassed(LATE)) if task in late else task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            self.admission.leave(held)
 
     async def answer_in_the_background(self, engine: Engine, upload: Upload, deadline: float) -> Answer:
         """What an engine says of an image that nobody waits for; it is counted nowhere, and takes no permit."""

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from models.errors import ImageTooLarge
-from service.archives.entries import ArchiveLimits
+from service.archives.limits import ArchiveLimits
 from service.archives.reader import read_archive
 from service.errors import ArchiveRefused
 from service.uploads.upload import Upload

@@ -46,6 +46,15 @@ class Connection:
         content = self._file.read(int(headers.get("content-length", "0")))
         return RawResponse(int(status_line.split()[1]), headers, content)
 
+    def until(self, end: bytes) -> bytes:
+        """What comes up to ``end`` and with it; raises EOFError when the server closes the connection before."""
+        found = b""
+        while not found.endswith(end):
+            if not (byte := self._file.read(1)):
+                raise EOFError
+            found += byte
+        return found
+
     def closed(self) -> bool:
         """Whether the server closes the connection, having sent nothing more."""
         try:

@@ -46,7 +46,7 @@ async def test_the_bytes_themselves_are_sniffed_whatever_kind_of_image_they_are_
         "application/jsonp",
         "application/json-patch+json",
         "application/pickle",
-        "application/zip",
+        "application/x-tar",
         "multipart/mixed; boundary=a-boundary",
         "imagepng",
         "*/*",
