@@ -60,13 +60,13 @@ async def _docs() -> Response:
 
 
 async def _on_failure(request: Request, error: Exception) -> Response:
-    return failure(request.scope["state"], error)
+    return failure(request.scope, error)
 
 
 async def _on_invalid_parameters(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for no other
     told = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-    return noted_problem(request.scope["state"], problem_of(MalformedRequest(told)))
+    return noted_problem(request.scope, problem_of(MalformedRequest(told)))
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
@@ -78,7 +78,7 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:  # starlette names those of the first route alone
         headers["allow"] = ", ".join(sorted(set(_methods(request.app.routes, request.url.path))))
-    return noted_problem(request.scope["state"], problem, headers)
+    return noted_problem(request.scope, problem, headers)
 
 
 def _methods(routes: Iterable[Any], path: str) -> Iterator[str]:

@@ -87,15 +87,15 @@ class Direct:
         try:
             reply = _reply(await self._predict(scope, receive, body), request_id)
         except (WhatsitError, ClientDisconnect) as error:
-            reply = _of(failure(state, error), request_id)
+            reply = _of(failure(scope, error), request_id)
         except asyncio.CancelledError:  # the server's last word to what is still in flight
             if not in_flight.draining:
                 raise
             told = Draining("the service is shutting down; ask another replica, or again in a moment")
-            reply = _of(failure(state, told), request_id)
+            reply = _of(failure(scope, told), request_id)
         except Exception:
             log.exception("unexpected error", extra={"id": request_id})
-            reply = _of(noted_problem(state, INTERNAL), request_id)
+            reply = _of(noted_problem(scope, INTERNAL), request_id)
         finally:
             in_flight.requests -= 1
         finish(self._services.metrics, scope, reply.status, time.monotonic() - started)

@@ -18,7 +18,7 @@ from service.direct import Direct, Reply
 from service.errors import Problem
 from service.middleware.drain import InFlight
 from service.observability.metrics import Metrics
-from service.responses import PROBLEM_TYPE
+from service.responses import shaped
 from service.settings import Settings
 from service.waiting import ON_LEAVING
 
@@ -43,6 +43,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self, *args: Any, settings: Settings, metrics: Metrics, in_flight: InFlight, direct: Direct, **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
+        self.url = b""  # which uvicorn does not say before the first request
         self._metrics = metrics
         self._in_flight = in_flight
         self._direct = direct
@@ -229,8 +230,9 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _answer(self, problem: Problem) -> None:
         request_id = uuid.uuid4().hex
-        body = problem.body(request_id)
-        head = f"content-type: {PROBLEM_TYPE}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        path = self.url.partition(b"?")[0].decode("latin-1")  # as much of it as came, of the last request
+        body, content_type = shaped(problem, path, request_id)
+        head = f"content-type: {content_type}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
         self.transport.write(STATUS_LINE[problem.status] + head.encode() + body)
         self.transport.close()
         self._metrics.errors.add(problem.type)

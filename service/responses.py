@@ -1,7 +1,6 @@
-"""Answers in JSON, and problems in the one shape that every error has."""
+"""Answers in JSON, and problems in the shape that their path demands."""
 
-from collections.abc import Mapping, MutableMapping
-from typing import Any
+from collections.abc import Mapping
 
 from pydantic_core import to_json
 from starlette.requests import ClientDisconnect
@@ -11,32 +10,46 @@ from starlette.types import Scope, Send
 from service.errors import ClientLeft, Problem, problem_of
 
 PROBLEM_TYPE = "application/problem+json"
+OPEN_INFERENCE = "/v2"
 
 
-def json_response(members: Mapping[str, object]) -> Response:
-    """The answer whose body is the object of these members."""
+def json_response(members: object) -> Response:
+    """The answer whose body is this as JSON."""
     return Response(to_json(members), media_type="application/json")
 
 
-def failure(state: MutableMapping[str, Any], error: Exception) -> Response:
-    """The answer to a request that ``error`` ended, noted for its log line; ``state`` is that of its scope."""
+def shaped(problem: Problem, path: str, request_id: str) -> tuple[bytes, str]:
+    """The body of a problem that is answered at ``path``, and its content type.
+
+    Under /v2 it is ``{"error": "..."}``, which clients of the Open Inference Protocol read and nothing else; the
+    request's id is in a header there, as everywhere. On all other paths it is a problem of RFC 9457.
+    """
+    if path == OPEN_INFERENCE or path.startswith(f"{OPEN_INFERENCE}/"):
+        return to_json({"error": problem.detail}), "application/json"
+    return problem.body(request_id), PROBLEM_TYPE
+
+
+def failure(scope: Scope, error: Exception) -> Response:
+    """The answer to a request that ``error`` ended, noted for its log line."""
     if isinstance(error, ClientDisconnect):
         error = ClientLeft(f"the client left while it sent the body {error}".rstrip())
-    return noted_problem(state, problem_of(error))
+    return noted_problem(scope, problem_of(error))
 
 
-def noted_problem(state: MutableMapping[str, Any], problem: Problem, headers: dict[str, str] | None = None) -> Response:
+def noted_problem(scope: Scope, problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
     """The answer to a request that failed, noted for its log line."""
+    state = scope["state"]
     state["noted"]["problem"] = problem.type
     headers = dict(headers or {})
     if problem.retry_after is not None:
         headers["retry-after"] = str(problem.retry_after)
-    return Response(problem.body(state["request_id"]), problem.status, headers, PROBLEM_TYPE)
+    body, content_type = shaped(problem, scope["path"], state["request_id"])
+    return Response(body, problem.status, headers, content_type)
 
 
 async def send_problem(problem: Problem, scope: Scope, send: Send) -> None:
     """Answer from within a middleware, as the last answer of the connection."""
-    response = noted_problem(scope["state"], problem, {"connection": "close"})
+    response = noted_problem(scope, problem, {"connection": "close"})
     await response(scope, _no_body, send)
 
 
