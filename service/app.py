@@ -11,7 +11,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from models.errors import WhatsitError
-from service.api import batch, health, models, predict, registry, report, shadow
+from service.api import batch, health, models, openinference, predict, registry, report, shadow
+from service.api.openinference.errors import absent
 from service.errors import MalformedRequest, Problem, problem_of
 from service.inference.opening import Opener
 from service.lifespan import build_services, lifespan
@@ -41,7 +42,7 @@ def create_app(settings: Settings, slot: Slot | None = None, opener: Opener | No
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
     app.state.services = build_services(settings, metrics, in_flight, slot, opener)
-    for room in (predict, batch, models, report, registry, shadow, health):
+    for room in (predict, batch, models, report, registry, shadow, health, *openinference.ROOMS):
         app.include_router(room.router)
     app.add_api_route("/", _docs, include_in_schema=False)
     app.add_exception_handler(WhatsitError, _on_failure)
@@ -74,10 +75,11 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for no other
     titles = {404: "No such path", 405: "Method not allowed"}
     title = titles.get(error.status_code, error.detail)
-    problem = Problem(error.status_code, "http", title, f"{request.method} is not answered here; see /docs")
-    headers = dict(error.headers or {})
+    told = absent(request.scope["path"]) or f"{request.method} is not answered here; see /docs"
+    problem = Problem(error.status_code, "http", title, told)
+    headers = error.headers
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:  # starlette names those of the first route alone
-        headers["allow"] = ", ".join(sorted(set(_methods(request.app.routes, request.url.path))))
+        headers = {"allow": ", ".join(sorted(set(_methods(request.app.routes, request.scope["path"]))))}
     return noted_problem(request.scope, problem, headers)
 
 

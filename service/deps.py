@@ -8,6 +8,7 @@ from fastapi import Depends, Path, Query, Request
 from models.refs import Ref, parse_ref
 from models.store import Store
 from service.inference.fleet import Fleet
+from service.inference.loading import Loading
 from service.inference.opening import Opener
 from service.inference.pipeline import Pipeline
 from service.inference.shadow import Shadow
@@ -26,6 +27,7 @@ class Services:
     store: Store
     opener: Opener
     fleet: Fleet
+    loading: Loading
     pipeline: Pipeline
     shadow: Shadow
     metrics: Metrics

@@ -10,12 +10,14 @@ WhatsitError (models.errors)
     ├── BodyTimeout            the body did not arrive in time
     ├── Full                   no permit: a new image would wait longer than its deadline; has retry_after
     ├── NotReady               the default model is not proved yet, or a version failed its proof
+    ├── Unloaded               the version is to answer nobody until it is loaded again
     ├── Draining               the service is shutting down
     ├── DeadlinePassed         no answer within the request's time
     ├── InferenceFailed        the graph failed on this image, alone
     └── ClientLeft             nobody waits for the answer any more
 
-The answer is a problem of RFC 9457 on every path; it says nothing of the server's insides.
+The answer is a problem of RFC 9457, in the shape that its path demands (service.responses); it says nothing of the
+server's insides.
 """
 
 import json
@@ -64,6 +66,10 @@ class Full(RequestError):
 
 class NotReady(RequestError):
     """The default model is not proved yet, or a version failed its proof."""
+
+
+class Unloaded(RequestError):
+    """The version is to answer nobody until it is loaded again."""
 
 
 class Draining(RequestError):
@@ -130,6 +136,7 @@ _TABLE: tuple[tuple[type[Exception], int, str, str], ...] = (
     (BodyTimeout, 408, "body-timeout", "The body took too long"),
     (Full, 429, "full", "Full"),
     (NotReady, 503, "not-ready", "Not ready"),
+    (Unloaded, 503, "unloaded", "Version unloaded"),
     (Draining, 503, "draining", "Shutting down"),
     (DeadlinePassed, 504, "deadline-passed", "Deadline passed"),
     (InferenceFailed, 500, "inference-failed", "Inference failed"),

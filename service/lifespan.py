@@ -11,6 +11,7 @@ from models.errors import WhatsitError
 from models.store import Store
 from service.deps import Services
 from service.inference.fleet import Fleet
+from service.inference.loading import Loading
 from service.inference.opening import LocalOpener, Opener
 from service.inference.pipeline import Pipeline
 from service.inference.shadow import Shadow
@@ -34,7 +35,10 @@ def build_services(
     fleet = Fleet(store, settings, opener)
     fleet.told = lambda swap: metrics.swaps.add(*swap)
     shadow = Shadow(fleet, pipeline, metrics, settings)
-    services = Services(settings, store, opener, fleet, pipeline, shadow, metrics, in_flight, Bodies(settings), slot)
+    services = Services(
+        *(settings, store, opener, fleet, Loading(fleet, metrics), pipeline, shadow),
+        *(metrics, in_flight, Bodies(settings), slot),
+    )
     metrics.watch("whatsit_permits_held", "Images inside the service.", lambda: pipeline.admission.inside)
     metrics.watch("whatsit_permits", "The most images inside the service.", lambda: settings.queue_capacity)
     metrics.watch("whatsit_store_away", "Whether the store cannot be reached.", lambda: fleet.store_away)
@@ -50,8 +54,8 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     services: Services = app.state.services
     fleet = services.fleet
     work = (
-        *(services.opener.keep_connected(), fleet.watch(), fleet.follow(), services.shadow.run()),
-        _open_default(fleet, services.opener),
+        *(services.opener.keep_connected(), fleet.watch(), fleet.follow(), services.loading.run()),
+        *(services.shadow.run(), _open_default(fleet, services.opener)),
     )
     tasks = [asyncio.create_task(each) for each in work]
     try:

@@ -1,5 +1,6 @@
 """What OpenAPI says of bodies that the routes read themselves. Its examples really run; a test sends them."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from service.responses import PROBLEM_TYPE
@@ -58,10 +59,10 @@ _DESCRIPTIONS: dict[int | str, str] = {
 }
 
 
-def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """What OpenAPI says of the problems that a route answers."""
+def problems(*statuses: int, content: Mapping[str, object] = _PROBLEM) -> dict[int | str, dict[str, Any]]:
+    """What OpenAPI says of the problems that a route answers, in whichever shape."""
     told: tuple[int | str, ...] = (*statuses, "default")
-    return {status: {"description": _DESCRIPTIONS[status], "content": _PROBLEM} for status in told}
+    return {status: {"description": _DESCRIPTIONS[status], "content": content} for status in told}
 
 
 PROBLEMS = problems(400, 404, 408, 413, 415, 422, 429, 503, 504)

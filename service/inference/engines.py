@@ -2,19 +2,20 @@
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, Collection
 from functools import partial
 from typing import Literal, NamedTuple
 
 from models.errors import BundleError, DeviceUnavailable, NotFound, WhatsitError
-from service.errors import NotReady
+from service.errors import NotReady, Unloaded
 from service.inference.engine import Engine
 from service.inference.opening import Opener
 
 log = logging.getLogger(__name__)
 
-State = Literal["available", "loading", "ready", "failed"]
+State = Literal["available", "loading", "ready", "failed", "unloaded"]
 # A version that failed its proof is not proved again at every request.
 _FAILED_FOR_S = 30.0
 
@@ -59,11 +60,11 @@ class Engines:
     def berth(self, key: Key) -> Berth:
         """That of a version, whose opening begins when it has none; raises what refused it a moment ago."""
         found = self._berths.get(key)
-        if found is None:
+        if found is None or found.leaving:
             failed_at, error = self._failed.get(key, (0.0, None))
             if error is not None and self._clock() - failed_at < _FAILED_FOR_S:
                 raise error.with_traceback(None)  # the frames of every request that met it would be kept with it
-            found = self._begin(key)
+            found = found or self._begin(key)
         found.used, found.leaving = self._clock(), False
         return found
 
@@ -78,6 +79,15 @@ class Engines:
             berth.leaving = True
             self._close_if_unused(berth)
 
+    def withhold(self, key: Key, why: WhatsitError) -> None:
+        """Have ``berth`` raise ``why`` until the version is allowed again, and close its engine after its last user."""
+        self._failed[key] = (math.inf, why)
+        self.retire(key)
+
+    def allow(self, key: Key) -> None:
+        """Let a version be opened though it was withheld, or refused a moment ago."""
+        self._failed.pop(key, None)
+
     def open(self) -> list[Berth]:
         """The places of open versions, first the one that was not asked for the longest; from any thread."""
         return sorted((berth for berth in list(self._berths.values()) if berth.engine), key=lambda berth: berth.used)
@@ -90,7 +100,8 @@ class Engines:
     def state(self, key: Key) -> tuple[State, str | None]:
         """What this process makes of a version, and why it refused it."""
         if key in self._failed:
-            return "failed", _reason(self._failed[key][1])
+            error = self._failed[key][1]
+            return ("unloaded", None) if isinstance(error, Unloaded) else ("failed", _reason(error))
         berth = self._berths.get(key)
         if berth is None:
             return "available", None
@@ -149,6 +160,7 @@ class Engines:
         engine.hand_over(berth.engine)
 
     def _begin(self, key: Key) -> Berth:
+        self._failed.pop(key, None)
         berth = self._berths[key] = Berth(key, self._open_soon(key), self._clock())
         return berth
 
@@ -176,7 +188,6 @@ class Engines:
             refusal = BundleError("it cannot be opened; the service's log says why")
             self._refuse(key, refusal)
             raise refusal from error
-        self._failed.pop(key, None)
         return engine
 
     def _refuse(self, key: Key, error: WhatsitError) -> None:

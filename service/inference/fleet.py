@@ -12,7 +12,7 @@ from models.errors import BundleError, RegistryError, StoreUnavailable, WhatsitE
 from models.refs import Ref, parse_ref
 from models.store import Resolved, Store
 from models.targets import Found, Target
-from service.errors import NotReady
+from service.errors import NotReady, Unloaded
 from service.inference.canary import Trial, choose
 from service.inference.catalogue import Catalogue
 from service.inference.engine import Engine
@@ -83,7 +83,7 @@ class Fleet:
         patience = 0.9 * self._settings.request_timeout_s
         try:
             return await self._lease(ref.name, version, found, Role(trial, version == target.canary, patience))
-        except BundleError:
+        except (BundleError, Unloaded):
             if version == target.version:
                 raise
             trial.note(None, canary=True)
@@ -101,6 +101,19 @@ class Fleet:
     def state(self, name: str, version: int) -> tuple[State, str | None]:
         """What this process makes of a version, and why it refused it."""
         return self._engines.state(Key(name, version))
+
+    def versions(self, name: str) -> tuple[int, ...]:
+        """The versions of a model as they stood when the store was last looked at."""
+        listing = self._catalogue.listings.get(name)
+        return listing.versions if listing else ()
+
+    def withhold(self, name: str, version: int, why: WhatsitError) -> None:
+        """Have a version answer no new request, which is told ``why``, until it is allowed again."""
+        self._engines.withhold(Key(name, version), why)
+
+    def allow(self, name: str, version: int) -> None:
+        """Let a version be opened though it was withheld, or refused a moment ago."""
+        self._engines.allow(Key(name, version))
 
     def engines(self) -> list[Engine]:
         """The engines that are open now; asked for from any thread."""

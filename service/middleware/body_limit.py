@@ -22,11 +22,16 @@ class Bodies:
 
     def most_bytes(self, path: str) -> int:
         """How many bytes a body may have that is sent to ``path``."""
-        if path.endswith("/predict/batch"):
+        if path.endswith(("/predict/batch", "/infer")):
             return self._settings.max_batch_bytes
         if path.endswith("/predict"):
             return self._settings.max_image_bytes * 4 // 3 + _FRAMING  # base64 takes four bytes for three
         return _OTHER_BODIES
+
+    def check(self) -> None:
+        """Raise Full when those that are held take more memory than they may."""
+        if self.held > self.limit:
+            raise Full("the bodies of the requests inside fill the memory that they may take", retry_after=1)
 
 
 class LimitedBody:
@@ -67,8 +72,7 @@ class LimitedBody:
         self._bodies.held += received
         if self._size > self._limit:
             raise self._too_large()
-        if self._bodies.held > self._bodies.limit:
-            raise Full("the bodies of the requests inside fill the memory that they may take", retry_after=1)
+        self._bodies.check()
 
     def _too_large(self) -> BodyTooLarge:
         return BodyTooLarge(f"the body is larger than the {self._limit:,} bytes that this path takes")

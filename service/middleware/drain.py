@@ -8,7 +8,7 @@ from service.errors import Draining, problem_of
 from service.responses import send_problem
 
 _DRAINING = problem_of(Draining("the service is shutting down; ask another replica, or again in a moment"))
-_ALWAYS = {"/health/live", "/metrics"}
+_ALWAYS = {"/health/live", "/v2/health/live", "/metrics"}
 
 
 class InFlight:

@@ -16,7 +16,7 @@ log = logging.getLogger("whatsit.request")
 
 # A client's own id is taken when it can harm no log, header or file name.
 _CLIENT_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
-_PROBE_ROUTES = {"/health/live", "/health/ready", "/metrics"}
+_PROBE_ROUTES = {"/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready", "/metrics"}
 
 
 class RequestContext:

@@ -9,7 +9,7 @@ from prometheus_client.registry import Collector
 from typing_extensions import override
 
 from service.observability.snapshot import Snapshot, merge
-from service.observability.tallies import Counter, Histogram, Labels
+from service.observability.tallies import Counter, Histogram, Labels, Latest
 
 # From a small image to a deadline: seconds, each about twice the one before.
 _BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
@@ -37,26 +37,27 @@ class Metrics(Collector):
     """
 
     def __init__(self, exchange: Exchange | None = None) -> None:
+        version = ["model", "version"]
         self.requests = Counter("whatsit_requests", "Requests answered.", ["method", "route", "status"])
         self.request_seconds = Histogram(
             "whatsit_request_seconds", "From the headers to the end of the answer.", ["route"], _BUCKETS
         )
         self.errors = Counter("whatsit_errors", "Problems answered, of requests and of images in batches.", ["type"])
-        self.images = Counter("whatsit_images", "Images by how their way ended.", ["model", "version", "outcome"])
+        self.images = Counter("whatsit_images", "Images by how their way ended.", [*version, "outcome"])
         self.stages = Histogram(
-            "whatsit_stage_seconds", "Seconds of one image in decode, queue, inference and total.", ["stage"], _BUCKETS
-        )
-        self.batches = Histogram("whatsit_batch_images", "Images in the batch that an image was run in.", [], _BATCHES)
-        self.remembered = Counter("whatsit_remembered", "Images answered from the cache.", ["model", "version"])
-        self.starts = Counter("whatsit_process_starts", "Processes of the service that were started.", ["kind"])
-        self.swaps = Counter("whatsit_swaps", "Aliases that moved here, or did not.", ["model", "alias", "outcome"])
-        self.versions = Histogram(
-            "whatsit_version_seconds",
-            "Seconds of one image by the version that answered it.",
-            ["model", "version"],
+            "whatsit_stage_seconds",
+            "Seconds of one image in decode, queue, inference and total; failed and remembered: of such in all.",
+            ["stage", *version],
             _BUCKETS,
         )
-        pair = ["model", "version", "challenger"]
+        self.runs = Histogram(
+            "whatsit_run_seconds", "Seconds of the run that an image was in, by its batch.", [*version, "batch"], ()
+        )
+        self.batches = Histogram("whatsit_batch_images", "Images in the batch that an image was run in.", [], _BATCHES)
+        self.remembered = Counter("whatsit_remembered", "Images answered from the cache.", version)
+        self.starts = Counter("whatsit_process_starts", "Processes of the service that were started.", ["kind"])
+        self.swaps = Counter("whatsit_swaps", "Aliases that moved here, or did not.", ["model", "alias", "outcome"])
+        pair = [*version, "challenger"]
         self.shadowed = Counter(
             "whatsit_shadow_images", "Images that a challenger was asked about.", [*pair, "outcome"]
         )
@@ -70,9 +71,13 @@ class Metrics(Collector):
         )
         self._tallies: tuple[Counter | Histogram, ...] = (
             *(self.requests, self.request_seconds, self.errors, self.images),
-            *(self.stages, self.batches, self.remembered, self.starts),
-            *(self.swaps, self.versions, self.shadowed, self.shadow_labels, self.shadow_decisions),
+            *(self.stages, self.runs, self.batches, self.remembered, self.starts),
+            *(self.swaps, self.shadowed, self.shadow_labels, self.shadow_decisions),
         )
+        self.answered = Latest("whatsit_answered_timestamp_seconds", "When an image was last answered.", version)
+        self.loaded = Latest("whatsit_loaded_timestamp_seconds", "When a version was last told to be open.", version)
+        self.unloaded = Latest("whatsit_unloaded_timestamp_seconds", "When it was told to answer nobody.", version)
+        self._times = (self.answered, self.loaded, self.unloaded)
         self._gauges: dict[str, tuple[str, Callable[[], float]]] = {}
         self._engines: Callable[[], list[Labels]] = list
         self._exchange = exchange
@@ -91,7 +96,7 @@ class Metrics(Collector):
         """The numbers of this process as they are now."""
         counts = {tally.name: tally.numbers for tally in self._tallies}
         gauges = {name: value() for name, (_, value) in self._gauges.items()}
-        return Snapshot(counts, gauges, self._engines())
+        return Snapshot(counts, gauges, self._engines(), {times.name: times.numbers for times in self._times})
 
     def inherit(self) -> None:
         """Count on from where the one that this process replaces ended; its gauges were its own."""
@@ -99,12 +104,17 @@ class Metrics(Collector):
             predecessor = self._exchange.predecessor()
             for tally in self._tallies:
                 tally.numbers.update(predecessor.counts.get(tally.name, {}))
+            for times in self._times:
+                times.numbers.update(predecessor.latest.get(times.name, {}))
+
+    def of_all(self) -> Snapshot:
+        """The numbers of all processes together."""
+        self.show()
+        return merge([self.snapshot(), *(self._exchange.others() if self._exchange else ())])
 
     def total(self, tally: Counter) -> Mapping[Labels, Sequence[float]]:
         """The numbers of one counter, those of all processes added up."""
-        self.show()
-        parts = [self.snapshot(), *(self._exchange.others() if self._exchange else ())]
-        return merge(parts).counts.get(tally.name, {})
+        return self.of_all().counts.get(tally.name, {})
 
     def show(self) -> None:
         """Let other processes see the numbers of this one as they are now."""
@@ -113,10 +123,11 @@ class Metrics(Collector):
 
     @override
     def collect(self) -> Iterator[Metric]:
-        self.show()
-        total = merge([self.snapshot(), *(self._exchange.others() if self._exchange else ())])
+        total = self.of_all()
         for tally in self._tallies:
             yield tally.family(total.counts.get(tally.name, {}))
+        for times in self._times:
+            yield times.family(total.latest.get(times.name, {}))
         for name, (help_text, _) in self._gauges.items():
             yield GaugeMetricFamily(name, help_text, total.gauges.get(name, 0))
         labels = ["model", "version", "precision", "device"]

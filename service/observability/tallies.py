@@ -6,11 +6,12 @@ prometheus-client still writes the exposition. All counting is done in the threa
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 
-from prometheus_client.metrics_core import CounterMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.utils import floatToGoString
 
 Labels = tuple[str, ...]
-# By the values of the labels: of a counter one number; of a histogram how many fell into each bucket, and the sum.
+# By the values of the labels: of a counter or a time one number; of a histogram how many fell into each bucket, and
+# the sum.
 Numbers = dict[Labels, list[float]]
 
 
@@ -63,4 +64,25 @@ class Histogram:
         for labels, (*counts, total) in numbers.items():
             below = [sum(counts[: place + 1]) for place in range(len(counts))]
             family.add_metric(labels, list(zip(bounds, below, strict=True)), total)
+        return family
+
+
+class Latest:
+    """When something happened last, in seconds since 1970, for each combination of labels."""
+
+    def __init__(self, name: str, help_text: str, labels: Sequence[str]) -> None:
+        self.name = name
+        self.numbers: Numbers = {}
+        self._help = help_text
+        self._labels = labels
+
+    def set(self, seconds: float, *labels: str) -> None:
+        """Note that it has happened."""
+        self.numbers[labels] = [seconds]
+
+    def family(self, numbers: Mapping[Labels, Sequence[float]]) -> Metric:
+        """What Prometheus is told of ``numbers``, which may be those of many processes."""
+        family = GaugeMetricFamily(self.name, self._help, labels=self._labels)
+        for labels, (seconds,) in numbers.items():
+            family.add_metric(labels, seconds)
         return family

@@ -78,7 +78,10 @@ async def test_metrics_count_requests_problems_images_and_stages(app: App) -> No
         "whatsit_batch_images_count": 3,
         "whatsit_permits_held": 0,
         "whatsit_permits": 1024,
-    } | {f'whatsit_stage_seconds_count{{stage="{s}"}}': 3 for s in ("decode", "queue", "inference", "total")}
+    } | {
+        f'whatsit_stage_seconds_count{{model="tiny",stage="{stage}",version="1"}}': images
+        for stage, images in {"decode": 3, "queue": 3, "inference": 3, "total": 3, "failed": 2}.items()
+    }
     assert {name: await app.metric(name) for name in expected} == expected
 
 

@@ -174,7 +174,7 @@ async def test_a_swap_is_counted(app: App) -> None:
     await put(app, version=2)
     await answered_by(app, 2)
     assert await app.metric('whatsit_swaps_total{alias="production",model="tiny",outcome="done"}') >= 1
-    assert await app.metric('whatsit_version_seconds_count{model="tiny",version="2"}') >= 1
+    assert await app.metric('whatsit_stage_seconds_count{model="tiny",stage="total",version="2"}') >= 1
 
 
 async def test_a_version_is_deleted_and_what_was_asked_of_it_is_answered(app: App, store: Store) -> None:

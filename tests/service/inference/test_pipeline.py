@@ -82,6 +82,20 @@ async def test_images_are_answered_in_order_and_the_broken_one_fails_alone(rig: 
     assert rig.sample("whatsit_errors_total", type="undecodable-image") == 1
 
 
+async def test_pixels_and_images_are_scored_together_and_what_fails_stands_in_its_place(rig: Rig) -> None:
+    spec = rig.engine.manifest.input
+    green, blue = (encode(solid(colour), "PNG") for colour in ("green", "blue"))
+    images = [load_pixels(green, spec), Upload(None, green[:40]), Upload(None, blue), load_pixels(mood(FAILS), spec)]
+    scored = await rig.pipeline.score_many(rig.engine, images, soon())
+    found = [type(one) if isinstance(one, Exception) else int(one.row.argmax()) for one in scored]
+    assert found == [1, UndecodableImage, 2, InferenceFailed]
+    assert rig.sample("whatsit_images_total", model="moody", version="1", outcome="ok") == 2
+    assert rig.sample("whatsit_stage_seconds_count", model="moody", version="1", stage="failed") == 2
+    with pytest.raises(Full), rig.pipeline.admission.permits(1):
+        await rig.pipeline.score_many(rig.engine, images * 10, soon())
+    assert rig.pipeline.admission.inside == 0
+
+
 async def test_each_kind_of_bad_image_fails_in_its_own_way(rig: Rig) -> None:
     with pytest.raises(UndecodableImage):
         await rig.predict(b"")

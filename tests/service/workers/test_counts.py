@@ -28,14 +28,29 @@ def test_who_is_asked_tells_the_sum_of_all() -> None:
     one, other = map(metrics_at, Board(["worker", "worker"]).slots)
     for metrics in (one, other, other):
         metrics.images.add("tiny", "1", "ok")
-        metrics.stages.observe(0.003, "decode")
+        metrics.stages.observe(0.003, "decode", "tiny", "1")
     one.show()
     assert images(other) == images(one) == 3
-    decoded = {"stage": "decode", "le": "0.005"}
-    assert one.registry.get_sample_value("whatsit_stage_seconds_bucket", decoded) == 3
-    assert one.registry.get_sample_value("whatsit_stage_seconds_sum", {"stage": "decode"}) == pytest.approx(0.009)
+    decoded = {"stage": "decode", "model": "tiny", "version": "1"}
+    assert one.registry.get_sample_value("whatsit_stage_seconds_bucket", {**decoded, "le": "0.005"}) == 3
+    assert one.registry.get_sample_value("whatsit_stage_seconds_sum", decoded) == pytest.approx(0.009)
     assert one.registry.get_sample_value("whatsit_permits") == 20
     assert one.text().count(b'whatsit_engine_info{device="cpu",model="tiny"') == 1
+
+
+def test_of_what_happened_last_the_latest_time_is_told() -> None:
+    board = Board(["worker", "worker"])
+    one, other = map(metrics_at, board.slots)
+    one.answered.set(5.0, "tiny", "1")
+    other.answered.set(3.0, "tiny", "1")
+    one.show()
+    labels = {"model": "tiny", "version": "1"}
+    assert other.registry.get_sample_value("whatsit_answered_timestamp_seconds", labels) == 5
+    board.slots[0].leave()
+    assert other.registry.get_sample_value("whatsit_answered_timestamp_seconds", labels) == 5, (
+        "though its process is gone"
+    )
+    assert metrics_at(board.slots[0]).answered.numbers == one.answered.numbers
 
 
 def test_the_sum_never_falls_whoever_is_asked() -> None:
