@@ -28,7 +28,7 @@ class Entry(Strict):
     would have refused.
     """
 
-    action: Literal["publish", "move", "canary", "rollback", "remove"]
+    action: Literal["publish", "sign", "move", "canary", "rollback", "remove"]
     alias: str | None = None
     before: int | None = None
     after: int | None = None

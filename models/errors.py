@@ -23,8 +23,11 @@ WhatsitError
 │   ├── UnsafeGraph            external data, foreign operators, or too large a file
 │   ├── SignatureMismatch      not pixels in, probabilities out
 │   ├── GoldenMismatch         the golden images do not come back
+│   ├── SignatureMissing       nobody signed the version, where that is asked for
+│   ├── SignatureInvalid       it was signed by nobody who is trusted, or changed since
 │   └── PrecisionMissing       the version has no graph of the precision asked for
 ├── ImportRefused              an ONNX file that is not the classifier it is said to be, or cannot be made a version
+├── KeyUnusable                a file that holds no key to sign with, or to trust
 ├── GoldenUnusable             a folder that is to hold golden images, and does not
 └── DeviceUnavailable          the execution provider asked for is not the one that runs
 
@@ -128,12 +131,24 @@ class GoldenMismatch(BundleError):
     """The golden images do not come back with the recorded probabilities."""
 
 
+class SignatureMissing(BundleError):
+    """Nobody signed the version, where that is asked for."""
+
+
+class SignatureInvalid(BundleError):
+    """The version was signed by nobody who is trusted, or its manifest was changed since."""
+
+
 class PrecisionMissing(BundleError):
     """The version has no graph of the precision that was asked for."""
 
 
 class ImportRefused(WhatsitError):
     """An ONNX file that is not the classifier that it is said to be, or cannot be made a version."""
+
+
+class KeyUnusable(WhatsitError):
+    """A file that holds no key to sign with, or to trust."""
 
 
 class GoldenUnusable(WhatsitError):

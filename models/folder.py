@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from models.audit import Entry, append, entries, locked, sync
 from models.errors import InvalidManifest, StoreUnavailable
-from models.layout import ALIASES, UNFINISHED, bundle_dir, model_dir, write_json
+from models.layout import ALIASES, SIGNATURE, UNFINISHED, bundle_dir, model_dir, write_json
 from models.place import Decide, Draft
 from models.refs import is_name, is_version
 from models.targets import Listing, Target, WrittenTargets, read_target
@@ -64,6 +64,17 @@ class Folder:
                 sync(folder)
             finally:
                 shutil.rmtree(unfinished, ignore_errors=True)
+
+    def sign(self, name: str, version: int, signature: bytes, *, who: str, why: str) -> None:
+        """Keep the signature of a version's manifest beside it."""
+        folder, bundle = model_dir(self.root, name), self.bundle(name, version)
+        with locked(folder):
+            fresh = folder / f".{SIGNATURE}"  # a bundle with a file too many would be refused meanwhile
+            fresh.write_bytes(signature)
+            sync(fresh)
+            append(folder, Entry(action="sign", after=version, who=who, why=why))
+            fresh.replace(bundle / SIGNATURE)
+            sync(bundle)
 
     def change(self, name: str, decide: Decide) -> Entry:
         """Do what ``decide`` says, under the lock."""

@@ -7,11 +7,13 @@ from models.manifest import Precision
 from models.refs import check_name, parse_version
 
 MANIFEST = "manifest.json"
+SIGNATURE = "manifest.json.sig"
 GOLDEN_DIR = "golden"
 GOLDEN_FILE = "golden.json"
 ALIASES = "aliases.json"
 AUDIT_LOG = "audit.jsonl"
 LOCK = ".lock"
+SETTINGS_FILE = Path("whatsit.toml")  # in the working directory
 # A bundle that is still being written; no version can have such a name.
 UNFINISHED = ".unfinished-"
 

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from models import golden
 from models.errors import ChecksumMismatch, DeviceUnavailable, InvalidManifest
-from models.layout import MANIFEST
+from models.layout import MANIFEST, SIGNATURE
 from models.manifest import Manifest, Precision
 from models.precision import Asked, RealDevice, choose
 from models.preprocess import Pixels
 from models.runtime import Device, Session, read_graph, real_devices
 from models.store import Store, default_root, read_manifest
+from models.trust import Trusted
 
 log = logging.getLogger(__name__)
 
@@ -52,16 +53,22 @@ def open_version(
     ``threads`` and ``threads_alone`` are those of models.runtime.Session. Raises NotFound, a BundleError that says what
     is wrong with the version, or DeviceUnavailable.
     """
-    opened = open_bundle(store.bundle(name, version), device, threads, precision, threads_alone)
+    bundle = store.bundle(name, version)
+    opened = open_bundle(bundle, device, threads, precision, threads_alone, store.trusted)
     _check_place(opened.manifest, name, version)
     return opened
 
 
 def open_bundle(
-    bundle: Path, device: Device = "cpu", threads: int = 0, precision: Asked | None = None, threads_alone: int = 0
+    bundle: Path,
+    device: Device = "cpu",
+    threads: int = 0,
+    precision: Asked | None = None,
+    threads_alone: int = 0,
+    trusted: Trusted | None = None,
 ) -> Opened:
-    """Open and prove the bundle in a folder: checksums, signature, golden images; see open_version."""
-    manifest = read_manifest(bundle)
+    """Open and prove the bundle in a folder: who signed it, checksums, golden images; see open_version."""
+    manifest = read_manifest(bundle, trusted)
     check_files(bundle, manifest)
     *better, last = real_devices(device)
     for real in better:
@@ -74,12 +81,12 @@ def open_bundle(
 
 def prove_version(store: Store, name: str, version: int) -> None:
     """Open and prove every graph of a version on the CPU; raises as open_version does."""
-    _check_place(prove_bundle(store.bundle(name, version)), name, version)
+    _check_place(prove_bundle(store.bundle(name, version), store.trusted), name, version)
 
 
-def prove_bundle(bundle: Path) -> Manifest:
+def prove_bundle(bundle: Path, trusted: Trusted | None = None) -> Manifest:
     """Open and prove every graph of the bundle in a folder on the CPU; raises a BundleError."""
-    manifest = read_manifest(bundle)
+    manifest = read_manifest(bundle, trusted)
     check_files(bundle, manifest)
     for precision in manifest.graphs:
         _open(bundle, manifest, "cpu", precision)
@@ -87,9 +94,9 @@ def prove_bundle(bundle: Path) -> Manifest:
 
 
 def check_files(bundle: Path, manifest: Manifest) -> None:
-    """Raise ChecksumMismatch unless the bundle holds exactly the files of the manifest, unchanged."""
+    """Raise ChecksumMismatch unless the bundle holds exactly the files of the manifest, unchanged; it may be signed."""
     inside = [path for path in bundle.rglob("*") if path.is_symlink() or not path.is_dir()]
-    found = {str(path.relative_to(bundle)) for path in inside} - {MANIFEST}
+    found = {str(path.relative_to(bundle)) for path in inside} - {MANIFEST, SIGNATURE}
     for file in sorted(found ^ manifest.files.keys()):
         state = "is missing" if file in manifest.files else "is not in the manifest"
         raise ChecksumMismatch(f"{file!r} {state}")

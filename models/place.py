@@ -43,5 +43,8 @@ class Place(Protocol):
     def draft(self, name: str, *, who: str, why: str) -> AbstractContextManager[Draft]:
         """A folder to write the next version into; it appears whole when the context ends well, else nothing does."""
 
+    def sign(self, name: str, version: int, signature: bytes, *, who: str, why: str) -> None:
+        """Keep the signature of a version's manifest beside it, in one step, and note that in the audit log."""
+
     def change(self, name: str, decide: Decide) -> Entry:
         """Do what ``decide`` says, in one step and noted in the audit log; returns what it said."""

@@ -9,9 +9,9 @@ from typing import Protocol
 from pydantic import Field, ValidationError
 
 from models.errors import InvalidPolicy
+from models.layout import SETTINGS_FILE
 from models.manifest import Fraction, Metrics, Strict, first_problem
 
-SETTINGS_FILE = Path("whatsit.toml")
 _EXACTLY = 1e-9  # what is as good as the limit passes, however the difference was rounded
 
 

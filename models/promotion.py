@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from models.aliases import ANY, Expected, move_alias
-from models.errors import InvalidManifest, NotFound, PromotionRefused, ReasonMissing
+from models.errors import BundleError, NotFound, PromotionRefused, ReasonMissing, SignatureMissing
 from models.manifest import Manifest, Metrics
 from models.policy import Check, Policy, failures, judge
 from models.refs import SHADOW, check_alias
@@ -78,6 +78,7 @@ def promote(
     meanwhile: what was checked against is what is replaced.
     """
     verdict = check_promotion(store, candidate.name, alias, candidate, expect=expect, terms=terms)
+    store.manifest(candidate.name, candidate.version)  # which is signed, where that is asked for
     forced = not verdict.passed
     move_alias(store, candidate.name, alias, candidate.version, who=who, why=why, expect=verdict.before, forced=forced)
     return verdict
@@ -91,14 +92,18 @@ def check_promotion(
     *,
     expect: Expected = ANY,
     terms: Terms = USUAL,
+    signed: bool = True,
 ) -> Verdict:
     """Find out, before anything is done, whether ``alias`` of ``name`` may move to ``candidate``.
 
     The version that it would replace is the one that it names now, or the one that is expected. Raises InvalidRef for
-    what cannot be an alias, and PromotionRefused where that version has other labels, or the candidate does not pass
-    the gate, unless the terms say that this is meant.
+    what cannot be an alias, PromotionRefused where that version has other labels, or the candidate does not pass the
+    gate, unless the terms say that this is meant, and SignatureMissing for one that is not to be ``signed`` where the
+    store asks for it.
     """
     check_alias(alias)
+    if store.trusted is not None and not signed:
+        raise SignatureMissing(f"{name}@{alias} must name a signed version: give --sign KEY")
     before = _before(store, name, alias, expect)
     incumbent = None if before is None else _readable(store, name, before)
     if incumbent is not None and not terms.new_labels:
@@ -142,7 +147,7 @@ def _refusal(name: str, alias: str, verdict: Verdict) -> PromotionRefused:
 def _readable(store: Store, name: str, version: int) -> Manifest | None:
     try:
         return store.manifest(name, version)
-    except (NotFound, InvalidManifest):  # it answers nobody, so that nobody relies on it, and must not hold up a cure
+    except (NotFound, BundleError):  # it answers nobody, so that nobody relies on it, and must not hold up a cure
         return None
 
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from models import golden
 from models.errors import InvalidManifest
 from models.golden import Golden, GoldenImage
-from models.layout import GOLDEN_DIR, GOLDEN_FILE, MANIFEST, graph_file
+from models.layout import GOLDEN_DIR, GOLDEN_FILE, MANIFEST, SIGNATURE, graph_file
 from models.manifest import (
     FILE_NAME,
     PRECISIONS,
@@ -31,6 +31,7 @@ from models.manifest import (
 from models.opening import prove_bundle, sha256_of
 from models.runtime import Session, open_session
 from models.store import Store
+from models.trust import Signer
 
 __all__ = ["GoldenImage", "GraphFile", "Release", "publish"]
 
@@ -65,8 +66,8 @@ class Release:
     imported: Imported | None = None
 
 
-def publish(store: Store, name: str, release: Release, *, who: str, why: str) -> Manifest:
-    """Write ``release`` as the next version of ``name`` and return its manifest.
+def publish(store: Store, name: str, release: Release, *, who: str, why: str, signer: Signer | None = None) -> Manifest:
+    """Write ``release`` as the next version of ``name``, signed where there is a ``signer``; returns its manifest.
 
     The bundle is written beside its place, proved there by opening it as a service would, and renamed. Raises
     BundleError or ImageError when it does not pass; then nothing of it remains.
@@ -74,14 +75,17 @@ def publish(store: Store, name: str, release: Release, *, who: str, why: str) ->
     _check_documents(release.documents)
     with store.place.draft(name, who=who, why=why) as draft:
         manifest = _write(draft.folder, name, draft.version, release)
-        prove_bundle(draft.folder)
+        if signer is not None:
+            (draft.folder / SIGNATURE).write_bytes(signer.sign((draft.folder / MANIFEST).read_bytes()))
+        # Without a signature it may be published, and is opened by nobody who asks for one before it is signed.
+        prove_bundle(draft.folder, store.trusted if signer else None)
     return manifest
 
 
 def _check_documents(documents: Mapping[str, str]) -> None:
     """A document is a plain file beside the others; checked before the first is written."""
     for name in documents:
-        if not re.fullmatch(FILE_NAME, name) or name in {MANIFEST, GOLDEN_DIR, *map(graph_file, PRECISIONS)}:
+        if not re.fullmatch(FILE_NAME, name) or name in {MANIFEST, SIGNATURE, GOLDEN_DIR, *map(graph_file, PRECISIONS)}:
             raise InvalidManifest(f"documents: {name!r} is not a file name of its own")
 
 

@@ -12,6 +12,7 @@ from models.manifest import Manifest, parse_manifest
 from models.place import Place
 from models.refs import Ref
 from models.targets import Listing, Target
+from models.trust import Trusted, check_signature
 
 
 def default_root() -> Path:
@@ -35,10 +36,14 @@ class Resolved:
 
 
 class Store:
-    """The models in ``root``; what it tells was so when it was asked."""
+    """The models in ``root``; what it tells was so when it was asked.
 
-    def __init__(self, root: Path) -> None:
+    With ``trusted`` keys no manifest is read that none of them signed, so that no other version can be opened.
+    """
+
+    def __init__(self, root: Path, trusted: Trusted | None = None) -> None:
         self.root = root
+        self.trusted = trusted
         self.place: Place = Folder(root)
 
     @property
@@ -95,8 +100,8 @@ class Store:
         return self.place.bundle(name, version)
 
     def manifest(self, name: str, version: int) -> Manifest:
-        """The manifest of a version; raises NotFound or InvalidManifest."""
-        return read_manifest(self.bundle(name, version))
+        """The manifest of a version; raises NotFound, InvalidManifest, SignatureMissing or SignatureInvalid."""
+        return read_manifest(self.bundle(name, version), self.trusted)
 
     def remove(self, name: str, version: int, *, who: str, why: str) -> None:
         """Delete a version that no alias names; raises Conflict when one does, NotFound when it is not there."""
@@ -112,9 +117,15 @@ class Store:
         self.place.change(name, decide)
 
 
-def read_manifest(bundle: Path) -> Manifest:
-    """The manifest in a bundle's folder; raises InvalidManifest."""
+def read_manifest(bundle: Path, trusted: Trusted | None = None) -> Manifest:
+    """The manifest in a bundle's folder, signed by one of the ``trusted`` keys, where there are any.
+
+    Raises InvalidManifest, SignatureMissing or SignatureInvalid.
+    """
     try:
-        return parse_manifest((bundle / MANIFEST).read_bytes())
+        data = (bundle / MANIFEST).read_bytes()
+        if trusted is not None:
+            check_signature(bundle, data, trusted)
     except OSError as error:
         raise InvalidManifest(f"{bundle.parent.name}@{bundle.name} has no readable {MANIFEST}") from error
+    return parse_manifest(data)

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from models.errors import WhatsitError
-from models.store import Store
 from service.deps import Services
 from service.inference.fleet import Fleet
 from service.inference.loading import Loading
@@ -19,6 +18,7 @@ from service.middleware.body_limit import Bodies
 from service.middleware.drain import InFlight
 from service.observability.metrics import Metrics
 from service.settings import Settings
+from service.store import store_of
 from service.workers.board import Slot
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ def build_services(
     settings: Settings, metrics: Metrics, in_flight: InFlight, slot: Slot, opener: Opener | None = None
 ) -> Services:
     """Make what the routes use; nothing is opened yet. Without an ``opener`` versions are opened in this process."""
-    store = Store(settings.store)
+    store = store_of(settings)
     pipeline = Pipeline(settings, metrics)
     pipeline.admission.told = slot.hold
     opener = opener or LocalOpener(store, settings, slot.board.images_inside)

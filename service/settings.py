@@ -43,6 +43,11 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="The address to listen on; only loopback, for the reason below.")
     port: int = Field(8000, ge=0, le=65535, description="The port to listen on; 0 takes any free one.")
     store: Path = Field(default_factory=default_root, description="The folder of models and versions.")
+    require_signature: Path | None = Field(
+        None,
+        description="A PEM file of public keys; a version that none of them signed is never opened. See "
+        "docs/signing.md.",
+    )
     default_model: str | None = Field(
         None,
         description="The ref that /v1/predict uses; when not set, cifar10 if the store has it, else its only model.",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.documents import REPORT
-from models.errors import InvalidManifest
+from models.errors import BundleError
 from models.golden_folder import read_golden
 from models.layout import graph_file
 from models.manifest import Manifest, Precision, Provenance
@@ -13,6 +13,7 @@ from models.promotion import USUAL, Terms, check_promotion, promote
 from models.publish import GraphFile, Release
 from models.publish import publish as publish_release
 from models.store import Store
+from models.trust import Signer
 from training.card import model_card
 from training.nearby import check_run
 from training.report.write import render_report
@@ -44,8 +45,9 @@ def publish(  # noqa: PLR0913 - where to, how, and who says so
     terms: Terms = USUAL,
     who: str,
     why: str = "",
+    signer: Signer | None = None,
 ) -> Manifest:
-    """Publish ``run`` as the next version of ``name`` and let ``alias``, if any, name it.
+    """Publish ``run``, signed by the ``signer``, as the next version of ``name`` and let ``alias`` name it, if any.
 
     Raises RunUnusable when the run is not finished, VariantFailed for a graph that is not to be published,
     GoldenUnusable for a folder of golden images that cannot be used, what publishing raises when the bundle does not
@@ -55,8 +57,10 @@ def publish(  # noqa: PLR0913 - where to, how, and who says so
     why = why or f"trained by the recipe {run.info().recipe_name}"
     release = make_release(run, name, contents)
     if alias is not None:
-        check_promotion(store, name, alias, release, terms=terms)  # before anything is published
-    manifest = publish_release(store, name, release, who=who, why=why)
+        check_promotion(
+            store, name, alias, release, terms=terms, signed=signer is not None
+        )  # before anything is published
+    manifest = publish_release(store, name, release, who=who, why=why, signer=signer)
     if alias is not None:
         promote(store, manifest, alias, who=who, why=why, terms=terms)
     return manifest
@@ -67,7 +71,7 @@ def published_before(store: Store, manifest: Manifest) -> int | None:
     for version in store.versions(manifest.name):
         try:
             earlier = store.manifest(manifest.name, version)
-        except InvalidManifest:  # nothing can be said of it
+        except BundleError:  # nothing can be said of it
             continue
         if version < manifest.version and _graph_files(earlier) == _graph_files(manifest):
             return version

@@ -14,6 +14,7 @@ from models.manifest import ACCEPTS_NOTHING, Decision, Manifest
 from models.promotion import USUAL, Terms, check_promotion, promote
 from models.publish import GraphFile, Release, publish
 from models.store import Store
+from models.trust import Signer
 
 CARD = "MODEL_CARD.md"
 
@@ -37,8 +38,11 @@ def publish_import(  # noqa: PLR0913 - keywords name themselves
     terms: Terms = USUAL,
     who: str,
     why: str = "",
+    signer: Signer | None = None,
 ) -> Publication:
-    """Publish the ONNX classifier at ``path`` as the next version of ``name``, and let ``alias``, if any, name it.
+    """Publish the ONNX classifier at ``path``, signed by the ``signer``, as the next version of ``name``.
+
+    ``alias``, if any, names it then.
 
     Raises what ``convert`` raises, what publishing raises when the bundle does not prove itself, and what promotion
     raises: PromotionRefused where ``alias`` may not move there on these ``terms``.
@@ -48,8 +52,10 @@ def publish_import(  # noqa: PLR0913 - keywords name themselves
     with TemporaryDirectory(prefix="whatsit-import-") as folder:
         release = _release(name, wanted, converted, golden, Path(folder))
         if alias is not None:
-            check_promotion(store, name, alias, release, terms=terms)  # before anything is published
-        manifest = publish(store, name, release, who=who, why=why)
+            check_promotion(
+                store, name, alias, release, terms=terms, signed=signer is not None
+            )  # before anything is published
+        manifest = publish(store, name, release, who=who, why=why, signer=signer)
     if alias is not None:
         promote(store, manifest, alias, who=who, why=why, terms=terms)
     return Publication(manifest, converted.warnings)

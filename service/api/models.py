@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from models.errors import InvalidManifest
+from models.errors import BundleError
 from models.refs import check_name, parse_version
 from service.api.documentation import problems
 from service.deps import Services, ServicesDep
@@ -56,7 +56,7 @@ def _version(services: Services, name: str, version: int) -> VersionOut:
     state, reason = services.fleet.state(name, version)
     try:
         manifest = services.store.manifest(name, version)
-    except InvalidManifest as error:  # one broken version must not hide the others
+    except BundleError as error:  # one broken version must not hide the others
         return VersionOut(version=version, state="failed", reason=str(error))
     return VersionOut(
         version=version,

@@ -24,11 +24,18 @@ from models.importing.wanted import (
 from models.labels import read_labels
 from models.policy import read_policy
 from models.promotion import terms_of
-from service.cli.options import JsonOption, StoreOption, WhyOption, open_store, print_json
+from service.cli.options import JsonOption, SignOption, StoreOption, WhyOption, open_store, print_json, signer_of
 
 if TYPE_CHECKING:
     from models.importing.publish import Publication
 
+HELP = """Make a version of an ONNX classifier that was trained elsewhere; docs/importing.md says more of frameworks.
+
+Normalisation, layout and softmax go into its graph; it is refused where that answers otherwise than the file. The
+version counts as not evaluated, and every answer is for review unless --threshold is given.
+
+Example: whatsit models import net.onnx --name net --labels net.txt --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225
+"""
 _SAMPLES = Path(__file__).parents[1] / "samples" / "cifar10"
 
 _File = Annotated[Path, typer.Argument(metavar="MODEL.onnx", help="The classifier.", exists=True, dir_okay=False)]
@@ -75,24 +82,22 @@ def import_(  # noqa: PLR0913, PLR0917 - one for each option
     new_labels: _NewLabels = False,
     force: _Force = False,
     why: WhyOption = "",
+    sign: SignOption = None,
     description: _Description = "",
     source: _Source = "not stated",
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a version of an ONNX classifier that was trained elsewhere; docs/importing.md says how frameworks have it.
-
-    Normalisation, layout and softmax go into its graph; it is refused where that answers otherwise than the file. The
-    version counts as not evaluated, and every answer is for review unless --threshold is given.
-
-    Example: whatsit models import net.onnx --name net --labels net.txt --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225
-    """
-    place, publish_import = open_store(store), _importer()
+    """Make a version of a classifier that was trained elsewhere; HELP says how."""
+    place, publish_import, signer = open_store(store), _importer(), signer_of(sign)
     how = Preprocessing(*_numbers(size, mean, std), colour, layout, resize, crop_fraction, filter_)
     wanted = Wanted(_labels(labels), how, softmax, output, threshold, description, source)
-    terms = terms_of(read_policy(), new_labels=new_labels, force=force, why=why)
+    terms, examples = (
+        terms_of(read_policy(), new_labels=new_labels, force=force, why=why),
+        read_golden(golden or _SAMPLES),
+    )
     made = publish_import(
-        place, name, file, wanted, read_golden(golden or _SAMPLES), alias=alias, terms=terms, who=who(), why=why
+        place, name, file, wanted, examples, alias=alias, terms=terms, who=who(), why=why, signer=signer
     )
     _show(made, place.bundle(name, made.manifest.version), alias, as_json=as_json)
 

@@ -1,5 +1,6 @@
 """``whatsit models``: look at a store and change what its aliases name."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,7 +10,7 @@ from rich.table import Table
 
 from models.audit import who
 from models.documents import REPORT
-from models.errors import InvalidManifest, WhatsitError
+from models.errors import BundleError, WhatsitError
 from models.manifest import ACCEPTS_NOTHING, Graph, Imported, Manifest, Precision, Provenance
 from models.opening import prove_version
 from models.refs import Ref, parse_ref
@@ -73,16 +74,21 @@ def show(ref: _Ref, store: StoreOption = None, as_json: JsonOption = False) -> N
 @app.command()
 def verify(
     ref: Annotated[str | None, typer.Argument(help="A ref; all versions when left out.")] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(help="A PEM file of public keys, one of which must have signed.", exists=True, dir_okay=False),
+    ] = None,
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Prove versions as the service does: checksums, and of every graph signature and golden images.
+    """Prove versions as the service does: who signed them, checksums, and of every graph signature and golden images.
 
-    Exit code 1 when one of them is refused.
+    Who signed them counts where --key or the setting require_signature names the keys that may. Exit code 1 when one
+    of them is refused.
 
-    Example: whatsit models verify cifar10
+    Example: whatsit models verify cifar10 --key public.pem
     """
-    place = open_store(store)
+    place = open_store(store, key)
     if ref is None:
         keys = [(name, version) for name in place.names() for version in place.versions(name)]
     else:
@@ -93,7 +99,8 @@ def verify(
         print_json(proofs)
     else:
         for proof in proofs:
-            outcome = "proved" if proof["refused"] is None else f"refused: {proof['refused']}"
+            proved = "proved, and signed" if place.trusted else "proved"
+            outcome = proved if proof["refused"] is None else f"refused: {proof['refused']}"
             typer.echo(f"{proof['model']}@{proof['version']}: {outcome}")
     if any(proof["refused"] is not None for proof in proofs):
         raise typer.Exit(1)
@@ -118,7 +125,7 @@ def _row(place: Store, name: str, version: int) -> dict[str, object]:
     row: dict[str, object] = {"model": name, "version": version, "aliases": aliases}
     try:
         manifest = place.manifest(name, version)
-    except InvalidManifest:  # one broken version must not hide the others
+    except BundleError:  # one broken version must not hide the others
         return row | {"classes": None, "accuracy": None, "published": None}
     return row | {
         "classes": len(manifest.labels),

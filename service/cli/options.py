@@ -2,13 +2,15 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from models.precision import Asked
 from models.store import Store
+from models.trust import Signer, read_signer
 from service.settings import Settings
+from service.store import store_of
 
 StoreOption = Annotated[
     Path | None,
@@ -21,9 +23,25 @@ PrecisionOption = Annotated[Asked | None, typer.Option("--precision", help="Whic
 WhyOption = Annotated[str, typer.Option("--why", help="The reason, for the audit log.")]
 
 
-def open_store(store: Path | None) -> Store:
-    """The store that was asked for, else that of the settings."""
-    return Store(store or Settings().store)
+SignOption = Annotated[
+    Path | None, typer.Option("--sign", help="A PEM file of the private key to sign it with.", exists=True)
+]
+
+
+def open_store(store: Path | None, key: Path | None = None) -> Store:
+    """The store that was asked for, else that of the settings, with the keys that must have signed its versions."""
+    given: dict[str, Any] = {"store": store, "require_signature": key}
+    return store_of(Settings(**{name: value for name, value in given.items() if value is not None}))
+
+
+def signer_of(key: Path | None) -> Signer | None:
+    """The private key in a file, for whose password is asked, where it has one."""
+    return None if key is None else read_signer(key, ask_password)
+
+
+def ask_password() -> str:
+    """The password of a private key, from whoever sits there."""
+    return str(typer.prompt("password of the key", hide_input=True, err=True))
 
 
 def print_json(content: object) -> None:

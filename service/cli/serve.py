@@ -8,10 +8,10 @@ import typer
 
 from models.opening import open_version
 from models.refs import parse_ref
-from models.store import Store
 from service.cli.options import PrecisionOption, StoreOption
 from service.inference.fleet import default_ref
 from service.settings import Settings
+from service.store import store_of
 
 _Host = Annotated[str | None, typer.Option(help="The address to listen on.")]
 _Port = Annotated[int | None, typer.Option(help="The port to listen on; 0 takes any free one.")]
@@ -47,9 +47,10 @@ def serve(  # noqa: PLR0913, PLR0917 - one for each option
     given: dict[str, Any] = {"host": host, "port": port, "store": store, "default_model": model}
     given |= {"workers": workers, "device": device, "precision": precision, "engine": engine}
     settings = Settings(**{name: value for name, value in given.items() if value is not None})
+    # A key that cannot be read and a typing mistake are said before anything runs.
+    place = store_of(settings)
     if settings.default_model is not None:
-        # A typing mistake is said before anything runs.
-        Store(settings.store).resolve(parse_ref(settings.default_model))
+        place.resolve(parse_ref(settings.default_model))
     if settings.device == "cuda" or settings.precision != "auto":
         prove = partial(_prove_as_asked, settings)
         prove() if settings.workers == 1 else apart(prove)
@@ -67,6 +68,6 @@ def _refuse_unknown_variables() -> None:
 
 def _prove_as_asked(settings: Settings) -> None:
     """Raise before anything listens, where the device or the precision that was asked for is not to be had."""
-    place = Store(settings.store)
+    place = store_of(settings)
     resolved = place.resolve(default_ref(place, settings.default_model))
     open_version(place, resolved.name, resolved.version, settings.device, settings.threads, settings.precision)

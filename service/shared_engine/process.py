@@ -8,12 +8,12 @@ import signal
 import uvloop
 
 from models.errors import WhatsitError
-from models.store import Store
 from service.inference.fleet import Fleet
 from service.inference.opening import LocalOpener
 from service.observability.logs import configure_logs
 from service.settings import Settings
 from service.shared_engine.server import EngineServer
+from service.store import store_of
 from service.workers.board import Order, Slot, State
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ def run_engine(settings: Settings, slot: Slot, memory: memoryview, address: str,
 async def _serve(settings: Settings, slot: Slot, memory: memoryview, address: str, supervisor: int) -> None:
     told = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
-    store = Store(settings.store)
+    store = store_of(settings)
     fleet = Fleet(store, settings, LocalOpener(store, settings, slot.board.images_inside))
     server = EngineServer(fleet, memory)
     await server.listen(address)

@@ -15,12 +15,13 @@ from functools import partial
 import numpy as np
 
 from models.errors import WhatsitError
+from models.opening import check_files
 from models.precision import choose
 from models.runtime import open_session, real_devices
-from models.store import Store
 from service.cores import usable_cores
 from service.inference.fleet import default_ref
 from service.settings import Settings
+from service.store import store_of
 from service.workers.apart import apart
 
 # Of one request, decoding a small image included: 0.15 ms where a small graph runs, and 0.6 where a larger one leaves
@@ -57,9 +58,10 @@ def for_runs_of(seconds: float, cores: int) -> int:
 
 
 def _seconds_of_a_run(settings: Settings) -> float:
-    store = Store(settings.store)
+    store = store_of(settings)
     resolved = store.resolve(default_ref(store, settings.default_model))
     manifest = store.manifest(resolved.name, resolved.version)
+    check_files(store.bundle(resolved.name, resolved.version), manifest)
     precision, _ = choose(manifest.graphs, "cpu", settings.precision)
     graph = store.bundle(resolved.name, resolved.version) / manifest.graphs[precision].file
     size = graph.stat().st_size

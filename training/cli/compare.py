@@ -5,8 +5,7 @@ from typing import Annotated
 import typer
 
 from models.manifest import Precision
-from models.store import Store, default_root
-from training.cli.options import Json, PrecisionName, StorePath, TestData, print_json, require_torch
+from training.cli.options import Json, PrecisionName, StorePath, TestData, open_store, print_json, require_torch
 
 _Subject = Annotated[str, typer.Argument(metavar="RUN_DIR|REF", help="A run's folder, or name, name@version.")]
 
@@ -39,7 +38,7 @@ def compare(
     from training.subject import open_subject
     from training.tables import class_comparison_table, comparison_table, show
 
-    place = Store(store or default_root())
+    place = open_store(store)
     found = compare(open_subject(first, place, ours), open_subject(second, place, theirs), data)
     if as_json:
         print_json(found.model_dump(mode="json") | {"verdict": verdict(found)})

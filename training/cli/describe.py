@@ -4,8 +4,7 @@ from typing import Annotated
 
 import typer
 
-from models.store import Store, default_root
-from training.cli.options import Changes, Json, StorePath, print_json, require_torch
+from training.cli.options import Changes, Json, StorePath, open_store, print_json, require_torch
 
 _Subject = Annotated[
     str,
@@ -32,7 +31,7 @@ def describe(
     from training.description import description_table
     from training.tables import show
 
-    description = describe(subject, Store(store or default_root()), changes or (), classes)
+    description = describe(subject, open_store(store), changes or (), classes)
     if as_json:
         print_json(description.model_dump(mode="json"))
         return

@@ -5,8 +5,7 @@ from typing import Annotated
 import typer
 
 from models.manifest import Precision
-from models.store import Store, default_root
-from training.cli.options import Json, StorePath, TestData, print_json, require_torch
+from training.cli.options import Json, StorePath, TestData, open_store, print_json, require_torch
 
 _Precision = Annotated[Precision | None, typer.Option(help="The graph to measure; the most exact one by default.")]
 
@@ -33,7 +32,7 @@ def evaluate(
     from training.subject import open_subject
     from training.tables import class_table, confusion_table, show, totals_table
 
-    measured = evaluate(open_subject(subject, Store(store or default_root()), precision), data)
+    measured = evaluate(open_subject(subject, open_store(store), precision), data)
     if as_json:
         print_json(measured.model_dump(mode="json"))
         return

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from models.store import Store, default_root
+from models.trust import Signer, keys_asked_for, read_signer, read_trusted
 from training.errors import TrainingNotInstalled
 
 # The packages of the extra `training`, which are imported by the same names.
@@ -20,6 +22,9 @@ TestData = Annotated[
 Changes = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the recipe.")]
 StorePath = Annotated[
     Path | None, typer.Option("--store", help="The folder of models and versions.", envvar="WHATSIT_STORE")
+]
+SignKey = Annotated[
+    Path | None, typer.Option("--sign", help="A PEM file of the private key to sign it with.", exists=True)
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -39,6 +44,20 @@ def require_torch() -> None:
         raise TrainingNotInstalled(
             f"training needs {', '.join(missing)}: make training, or pip install --editable '.[training]'"
         )
+
+
+def open_store(path: Path | None) -> Store:
+    """The store at ``path``, else that of the installation, with the keys that must have signed its versions."""
+    return Store(path or default_root(), read_trusted(keys_asked_for()))
+
+
+def signer_of(key: Path | None) -> Signer | None:
+    """The private key in a file, for whose password is asked, where it has one."""
+    return (
+        None
+        if key is None
+        else read_signer(key, lambda: str(typer.prompt("password of the key", hide_input=True, err=True)))
+    )
 
 
 def print_json(content: object) -> None:

@@ -12,8 +12,17 @@ from models.layout import GOLDEN_DIR
 from models.manifest import PRECISIONS, Manifest
 from models.policy import read_policy
 from models.promotion import terms_of
-from models.store import Store, default_root, is_replaceable
-from training.cli.options import Json, PrecisionName, StorePath, print_json, require_torch
+from models.store import Store, is_replaceable
+from training.cli.options import (
+    Json,
+    PrecisionName,
+    SignKey,
+    StorePath,
+    open_store,
+    print_json,
+    require_torch,
+    signer_of,
+)
 
 _ReportImages = Annotated[
     bool | None, typer.Option("--report-images/--no-report-images", help="Images of the data in the report, or none.")
@@ -39,6 +48,7 @@ def publish(  # noqa: PLR0913, PLR0917 - one for each option
     golden: Annotated[Path | None, typer.Option(help="Golden images in place of those of the test split.")] = None,
     precisions: _Precisions = None,
     report_images: _ReportImages = None,
+    sign: SignKey = None,
     store: StorePath = None,
     as_json: Json = False,
 ) -> None:
@@ -63,10 +73,11 @@ def publish(  # noqa: PLR0913, PLR0917 - one for each option
     from training.release import Contents, publish
     from training.run import Run
 
-    place = Store(store or default_root())
+    place = open_store(store)
     contents = Contents(golden, report_images, [name for name in PRECISIONS if name in (precisions or ())])
     terms = terms_of(read_policy(), new_labels=new_labels, force=force, why=why)
-    manifest = publish(Run(run), place, name, contents, alias=alias, terms=terms, who=who(), why=why)
+    signer = signer_of(sign)
+    manifest = publish(Run(run), place, name, contents, alias=alias, terms=terms, who=who(), why=why, signer=signer)
     _show(manifest, alias, place, golden, as_json=as_json)
 
 

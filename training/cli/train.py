@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from models.store import Store, default_root
-from training.cli.options import Changes, Data, Json, StorePath, print_json, require_torch
+from training.cli.options import Changes, Data, Json, StorePath, open_store, print_json, require_torch
 from training.tools import Tool, require_installed
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def train(  # noqa: PLR0913, PLR0917 - one for each option
 
     name = Path(recipe).stem
     folder = output or Path("runs") / name
-    place = Store(store or default_root())
+    place = open_store(store)
     said = (*(changes or ()), *([] if epochs is None else [f"fit.epochs={epochs}"]))
     try:
         run = train(Request(name, chosen, data, folder, resume, said, tuple(track or ()), place))

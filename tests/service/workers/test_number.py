@@ -72,3 +72,14 @@ def test_what_is_wrong_with_its_files_is_no_reason_not_to_start(
     workers, why = number_of_workers(settings.model_copy(update={"store": store.root}))
     assert workers == 4
     assert "model.onnx" in why
+
+
+def test_a_graph_that_was_changed_is_not_tried_out(
+    monkeypatch: pytest.MonkeyPatch, store: Store, settings: Settings
+) -> None:
+    cores(monkeypatch, 4)
+    with (store.bundle("tiny", 1) / "model.onnx").open("ab") as file:
+        file.write(b"\0")
+    workers, why = number_of_workers(settings.model_copy(update={"store": store.root}))
+    assert workers == 4
+    assert "model.onnx is not what was published" in why
