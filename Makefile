@@ -78,7 +78,7 @@ lock: .venv/everything
 	$(LOCK) --extra cpu --output-file requirements/cpu.txt
 	$(LOCK) --extra gpu --output-file requirements/gpu.txt
 	$(LOCK) --extra cpu --extra training --output-file requirements/training.txt
-	$(LOCK) --extra cpu --extra training --extra tracking --extra import --extra s3 --extra signing --extra dev --output-file requirements/dev.txt
+	$(LOCK) --extra cpu --extra training --extra tracking --extra import --extra s3 --extra signing --extra postgres --extra parquet --extra dev --output-file requirements/dev.txt
 	grep -E '^($(SHARED))==' requirements/cpu.txt | $(COMPILE) requirements/bench.in --constraint - --output-file requirements/bench.txt
 
 clean:
