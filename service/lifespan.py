@@ -34,9 +34,10 @@ def build_services(
     opener = opener or LocalOpener(store, settings, slot.board.images_inside)
     fleet = Fleet(store, settings, opener)
     fleet.told = lambda swap: metrics.swaps.add(*swap)
+    loading = Loading(fleet, metrics, others=len(slot.board.of_kind("worker")) > 1)
     shadow = Shadow(fleet, pipeline, metrics, settings)
     services = Services(
-        *(settings, store, opener, fleet, Loading(fleet, metrics), pipeline, shadow),
+        *(settings, store, opener, fleet, loading, pipeline, shadow),
         *(metrics, in_flight, Bodies(settings), slot),
     )
     metrics.watch("whatsit_permits_held", "Images inside the service.", lambda: pipeline.admission.inside)

@@ -20,17 +20,19 @@ log = logging.getLogger(__name__)
 
 _ALL = "all"  # in place of a version
 _LOOKED_FOR_EVERY_S = 0.5
+_TO_LOOK_S = 0.1
 
 
 class Loading:
     """What is unloaded answers nobody, however it is asked for, until it is loaded again or the service is restarted.
 
-    ``run`` it for as long as the service runs.
+    ``run`` it for as long as the service runs. With ``others`` who serve too, an order is done when they have seen it.
     """
 
-    def __init__(self, fleet: Fleet, metrics: Metrics) -> None:
+    def __init__(self, fleet: Fleet, metrics: Metrics, *, others: bool = False) -> None:
         self._fleet = fleet
         self._metrics = metrics
+        self._others = others
         self._begun: dict[Labels, float] = {}  # of the orders to load that were followed here, when they were given
         self._opening: set[asyncio.Task[None]] = set()
 
@@ -45,8 +47,9 @@ class Loading:
         self.follow()
         for version in self._fleet.find(ref).target.versions:
             await self._open(Ref(ref.name, version=version))
+        await self._seen_by_all()
 
-    def unload(self, ref: Ref) -> None:
+    async def unload(self, ref: Ref) -> None:
         """Have what ``ref`` means, or all of a model whose name alone is given, answer no new request.
 
         It is closed when the last request that uses it is answered. Raises NotFound.
@@ -54,6 +57,7 @@ class Loading:
         for scope in self._scopes(ref):
             self._metrics.unloaded.set(time.time(), *scope)
         self.follow()
+        await self._seen_by_all()
 
     async def run(self) -> None:
         """Follow what other processes were told."""
@@ -76,6 +80,10 @@ class Loading:
             if self._begun.get(scope, 0.0) < when:
                 self._begun[scope] = when
                 self._begin(scope)
+
+    async def _seen_by_all(self) -> None:
+        if self._others:
+            await asyncio.sleep(_LOOKED_FOR_EVERY_S + _TO_LOOK_S)
 
     def _withhold_or_allow(self, name: str, version: int, *, withheld: bool) -> None:
         is_withheld = self._fleet.state(name, version)[0] == "unloaded"

@@ -72,7 +72,7 @@ async def unload(request: Request, services: ServicesDep) -> dict[str, str]:
     given = (await _body(request, services)).parameters
     if unknown := sorted(given.keys() - {"unload_dependents"}):  # there are no dependents: nothing more to be done
         raise MalformedRequest(f"unload takes no parameter {', '.join(unknown)}")
-    services.loading.unload(_ref(request))
+    await services.loading.unload(_ref(request))
     return {}
 
 
