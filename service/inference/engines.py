@@ -61,12 +61,16 @@ class Engines:
         """That of a version, whose opening begins when it has none; raises what refused it a moment ago."""
         found = self._berths.get(key)
         if found is None or found.leaving:
-            failed_at, error = self._failed.get(key, (0.0, None))
-            if error is not None and self._clock() - failed_at < _FAILED_FOR_S:
+            if (error := self.refusal(key)) is not None:
                 raise error.with_traceback(None)  # the frames of every request that met it would be kept with it
             found = found or self._begin(key)
         found.used, found.leaving = self._clock(), False
         return found
+
+    def refusal(self, key: Key) -> WhatsitError | None:
+        """What refused a version a moment ago, so that it is not tried again yet."""
+        failed_at, error = self._failed.get(key, (0.0, None))
+        return error if self._clock() - failed_at < _FAILED_FOR_S else None
 
     def release(self, berth: Berth) -> None:
         """Let go of what was used."""

@@ -152,10 +152,15 @@ class Fleet:
         self.store_away = False
         await self._end_bad_canaries()
         for ref, found, wanted in self._catalogue.moved():
-            if ref not in self._swapping and (ref.name, wanted.target) not in self._ended:
+            if ref not in self._swapping and self._may_be_tried(ref.name, wanted.target):
                 task = self._swapping[ref] = asyncio.create_task(self._move(ref, found, wanted))
                 task.add_done_callback(partial(self._moved, ref))
         self._tidy()
+
+    def _may_be_tried(self, name: str, target: Target) -> bool:
+        """Whether it is no canary that was ended here, and was not refused a moment ago, which was told then."""
+        refused = any(self._engines.refusal(Key(name, version)) for version in target.versions)
+        return (name, target) not in self._ended and not refused
 
     async def close(self) -> None:
         """Close every engine after what it accepted, unless it hangs."""
