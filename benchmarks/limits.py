@@ -88,7 +88,7 @@ def requests(server: Running) -> Iterator[Row]:
     for depth in (33, 50_000):
         body = b'{"image":' + b"[" * depth + b"]" * depth + b"}"
         yield "JSON depth", f"{depth:,}", *_status(server.ask("POST", PREDICT, body, "application/json"))
-    head = b"POST /v1/predict HTTP/1.1\r\nhost: x\r\ncontent-type: image/jpeg\r\n"
+    head = b"POST /v1/predict HTTP/1.1\r\nhost: localhost\r\ncontent-type: image/jpeg\r\n"
     yield "header bytes", "17 KiB", *_raw(server, head + b"x-long: " + b"a" * 17 * 1024 + b"\r\n\r\n")
     yield "header bytes", "a line that does not end", *_raw(server, head + b"x-long: " + b"a" * 17 * 1024)
     chunked = head + b"transfer-encoding: chunked\r\n\r\n" + (b"100000\r\n" + bytes(1 << 20) + b"\r\n") * 20
@@ -99,11 +99,11 @@ def requests(server: Running) -> Iterator[Row]:
 
 def deadlines(server: Running) -> Iterator[Row]:
     """Headers, bodies and idle connections that never end."""
-    head = b"POST /v1/predict HTTP/1.1\r\nhost: x\r\ncontent-type: image/jpeg\r\n"
+    head = b"POST /v1/predict HTTP/1.1\r\nhost: localhost\r\ncontent-type: image/jpeg\r\n"
     for limit, sent, data in (
         ("deadline: headers 5 s", "half a header, then silence", head),
         ("deadline: body 20 s", "half a body, then silence", head + b"content-length: 100\r\n\r\n" + bytes(50)),
-        ("keep-alive 5 s", "one request, then silence", b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n"),
+        ("keep-alive 5 s", "one request, then silence", b"GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n"),
     ):
         started = time.monotonic()
         status, what = _raw(server, data)

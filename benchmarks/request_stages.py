@@ -17,6 +17,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from http import HTTPStatus
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,8 @@ from service.demo import SAMPLES
 from service.direct import Direct
 from service.inference.decoding import ImageInfo
 from service.inference.pipeline import Outcome, Timing
+from service.keys.file import KeyFile
+from service.keys.gate import Gate
 from service.middleware.request_context import RequestContext
 from service.observability.logs import configure_logs
 from service.observability.metrics import Metrics
@@ -42,6 +45,7 @@ from service.schemas import members_of
 from service.settings import Settings
 from service.uploads.multipart import read_multipart
 from service.waiting import ON_LEAVING
+from service.workers.board import Board
 
 _BOUNDARY = b"------------------------0123456789abcdef"
 _REPEATS, _SECONDS = 7, 0.1
@@ -145,10 +149,23 @@ async def _direct(direct: Direct, data: bytes) -> None:
 
 
 def _scope(data: bytes) -> Scope:
-    headers = [(b"host", b"x"), (b"content-type", b"image/png"), (b"content-length", str(len(data)).encode())]
+    headers = [(b"host", b"localhost"), (b"content-type", b"image/png"), (b"content-length", str(len(data)).encode())]
     scope: Scope = {"type": "http", "method": "POST", "path": "/v1/predict", "query_string": b"", "headers": headers}
     # As this service's own protocol has it, see service/waiting.py.
     return scope | {"http_version": "1.1", "scheme": "http", "root_path": "", "state": {ON_LEAVING: None}}
+
+
+def _gate(settings: Settings) -> tuple[Gate, Scope]:
+    """A gate with a key, and a request that it admits."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "keys.json"
+        _, text = KeyFile(file).create("benchmark", ("predict",))
+        gate = Gate(settings.model_copy(update={"keys": file}), Board().slots[0])
+        scope = _scope(b"")
+        scope["headers"].append((b"authorization", f"Bearer {text}".encode()))
+        scope["state"]["noted"] = {}
+        gate.admit(scope)
+    return gate, scope
 
 
 async def whole(settings: Settings, data: bytes) -> dict[str, float]:
@@ -158,8 +175,10 @@ async def whole(settings: Settings, data: bytes) -> dict[str, float]:
         services = app.state.services
         with await services.fleet.lease(services.fleet.default):
             pass
+        gate, known = _gate(settings)
         context, direct = RequestContext(_nothing, Metrics()), Direct(services)
         return {
+            "a key": cost(lambda: gate.admit(known)),
             "id, log line and metrics": await around(lambda: _request(context, data)),
             "the direct way": await around(lambda: _direct(direct, data)),
             "the way through ASGI and FastAPI": await around(lambda: _request(app, data)),

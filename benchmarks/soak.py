@@ -58,8 +58,8 @@ def _kilobytes(file: Path, what: str) -> int:
 
 def request(path: str, content_type: str, body: bytes) -> bytes:
     """One whole HTTP request."""
-    head = f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: {content_type}\r\ncontent-length: {len(body)}\r\n\r\n"
-    return head.encode() + body
+    head = f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {content_type}\r\n"
+    return f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
 
 
 def form(field: str, images: list[bytes]) -> bytes:

@@ -9,21 +9,30 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from typing_extensions import override
 
 from models.errors import WhatsitError
 from service.api import batch, health, models, openinference, predict, registry, report, shadow
+from service.api.documentation import with_keys
 from service.api.openinference.errors import absent
 from service.errors import MalformedRequest, Problem, problem_of
 from service.inference.opening import Opener
 from service.lifespan import build_services, lifespan
 from service.middleware.body_limit import BodyLimit
 from service.middleware.drain import Drain, InFlight
+from service.middleware.key_check import KeyCheck
 from service.middleware.request_context import RequestContext
 from service.observability.metrics import Metrics
 from service.responses import failure, noted_problem
 from service.settings import Settings
 from service.workers.board import Board, Slot
 from service.workers.counts import SharedCounts
+
+
+class _App(FastAPI):
+    @override
+    def openapi(self) -> dict[str, Any]:
+        return with_keys(super().openapi())
 
 
 def create_app(settings: Settings, slot: Slot | None = None, opener: Opener | None = None) -> FastAPI:
@@ -33,7 +42,7 @@ def create_app(settings: Settings, slot: Slot | None = None, opener: Opener | No
     """
     slot = slot or Board().slots[0]
     metrics, in_flight = Metrics(SharedCounts(slot)), InFlight()
-    app = FastAPI(
+    app = _App(
         title="Whatsit",
         summary="Says what is in a picture, and how sure it is.",
         lifespan=lifespan,
@@ -52,6 +61,7 @@ def create_app(settings: Settings, slot: Slot | None = None, opener: Opener | No
     # The last one added is the outermost.
     app.add_middleware(BodyLimit, bodies=app.state.services.bodies)
     app.add_middleware(Drain, in_flight=in_flight)
+    app.add_middleware(KeyCheck, gate=app.state.services.gate)
     app.add_middleware(RequestContext, metrics=metrics)
     return app
 

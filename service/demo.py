@@ -15,7 +15,7 @@ _TYPES = {".jpg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
 def main() -> int:
     """Run the demo; returns the exit code of the service."""
     table = Table("image", "model", "label", "score", "decision", "ms", title="What is in the sample images")
-    with running({"log_level": "warning"}) as server:
+    with running({"log_level": "warning", "keys": SAMPLES / "no-keys.json"}) as server:
         for folder in sorted(path for path in SAMPLES.iterdir() if path.is_dir()):
             for image in sorted(path for path in folder.iterdir() if path.suffix in _TYPES):
                 table.add_row(*_classify(server, folder.name, image))

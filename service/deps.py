@@ -12,6 +12,7 @@ from service.inference.loading import Loading
 from service.inference.opening import Opener
 from service.inference.pipeline import Pipeline
 from service.inference.shadow import Shadow
+from service.keys.gate import Gate
 from service.middleware.body_limit import Bodies
 from service.middleware.drain import InFlight
 from service.observability.metrics import Metrics
@@ -34,6 +35,7 @@ class Services:
     in_flight: InFlight
     bodies: Bodies
     slot: Slot
+    gate: Gate
 
 
 # All async: FastAPI would send a plain function through a thread, which costs as much as the rest of its work.

@@ -85,6 +85,7 @@ class Direct:
         state.setdefault(ON_LEAVING, None)  # a client that leaves is noticed by the protocol
         in_flight.requests += 1
         try:
+            self._services.gate.admit(scope)
             reply = _reply(await self._predict(scope, receive, body), request_id)
         except (WhatsitError, ClientDisconnect) as error:
             reply = _of(failure(scope, error), request_id)

@@ -2,6 +2,10 @@
 
 WhatsitError (models.errors)
 └── RequestError
+    ├── Unauthenticated        no key, or none that is known
+    ├── ScopeMissing           the key is not good for this
+    ├── RateExceeded           the key asks more often than it may; has retry_after
+    ├── ForeignRequest         without keys: sent by a page of somebody else, or to another host
     ├── MalformedRequest       the body, a field or a parameter is not what the endpoint takes
     ├── ArchiveRefused         an archive is broken, or asks for more than it may
     ├── UnsupportedContent     the content type is none of those that the endpoint takes
@@ -30,6 +34,26 @@ from models.policy import Check
 
 class RequestError(domain.WhatsitError):
     """The root of what the service itself refuses."""
+
+
+class Unauthenticated(RequestError):
+    """No key, or none that is known."""
+
+
+class ScopeMissing(RequestError):
+    """The key is not good for this."""
+
+
+class RateExceeded(RequestError):
+    """The key asks more often than it may; ``retry_after`` is in whole seconds."""
+
+    def __init__(self, detail: str, retry_after: int) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
+class ForeignRequest(RequestError):
+    """Without keys: sent by a page of somebody else, or to another host."""
 
 
 class MalformedRequest(RequestError):
@@ -132,6 +156,10 @@ _TABLE: tuple[tuple[type[Exception], int, str, str], ...] = (
     (domain.BundleError, 503, "version-refused", "The version failed its proof"),
     (domain.DeviceUnavailable, 503, "device-unavailable", "The device is not there"),
     (ArchiveRefused, 422, "archive-refused", "The archive cannot be used"),
+    (Unauthenticated, 401, "unauthenticated", "No valid key"),
+    (ScopeMissing, 403, "scope-missing", "The key is not good for this"),
+    (RateExceeded, 429, "rate-exceeded", "The key asks too often"),
+    (ForeignRequest, 403, "foreign-request", "Not from here"),
     (MalformedRequest, 400, "malformed-request", "Malformed request"),
     (UnsupportedContent, 415, "unsupported-content-type", "Content type not accepted"),
     (BodyTooLarge, 413, "body-too-large", "Body too large"),

@@ -14,6 +14,7 @@ from service.inference.loading import Loading
 from service.inference.opening import LocalOpener, Opener
 from service.inference.pipeline import Pipeline
 from service.inference.shadow import Shadow
+from service.keys.gate import Gate
 from service.middleware.body_limit import Bodies
 from service.middleware.drain import InFlight
 from service.observability.metrics import Metrics
@@ -38,7 +39,7 @@ def build_services(
     shadow = Shadow(fleet, pipeline, metrics, settings)
     services = Services(
         *(settings, store, opener, fleet, loading, pipeline, shadow),
-        *(metrics, in_flight, Bodies(settings), slot),
+        *(metrics, in_flight, Bodies(settings), slot, Gate(settings, slot)),
     )
     metrics.watch("whatsit_permits_held", "Images inside the service.", lambda: pipeline.admission.inside)
     metrics.watch("whatsit_permits", "The most images inside the service.", lambda: settings.queue_capacity)

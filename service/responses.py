@@ -43,6 +43,8 @@ def noted_problem(scope: Scope, problem: Problem, headers: Mapping[str, str] | N
     headers = dict(headers or {})
     if problem.retry_after is not None:
         headers["retry-after"] = str(problem.retry_after)
+    if problem.status == 401:
+        headers["www-authenticate"] = "Bearer"  # RFC 9110, section 15.5.2, asks for one; RFC 6750 for this
     body, content_type = shaped(problem, scope["path"], state["request_id"])
     return Response(body, problem.status, headers, content_type)
 

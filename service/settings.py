@@ -7,7 +7,7 @@ docs/settings.md lists them all; a test compares.
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 from typing_extensions import override
 
@@ -40,13 +40,18 @@ class Settings(BaseSettings):
         env_prefix="WHATSIT_", toml_file="whatsit.toml", extra="forbid", frozen=True, validate_default=True
     )
 
-    host: str = Field("127.0.0.1", description="The address to listen on; only loopback, for the reason below.")
+    host: str = Field(
+        "127.0.0.1", min_length=1, description="The address to listen on; one that others can reach needs keys."
+    )
     port: int = Field(8000, ge=0, le=65535, description="The port to listen on; 0 takes any free one.")
     store: Path = Field(default_factory=default_root, description="The folder of models and versions.")
     require_signature: Path | None = Field(
         None,
         description="A PEM file of public keys; a version that none of them signed is never opened. See "
         "docs/signing.md.",
+    )
+    keys: Path = Field(
+        Path("keys.json"), description="The file of API keys; where there is one, requests need a key (docs/keys.md)."
     )
     default_model: str | None = Field(
         None,
@@ -159,15 +164,10 @@ class Settings(BaseSettings):
     shutdown_grace_s: int = Field(20, ge=0, description="Seconds that requests have to finish after SIGTERM.")
     log_level: LogLevel = Field("info", description="The least severe lines to log.")
 
-    @field_validator("host")
-    @classmethod
-    def _loopback_only(cls, host: str) -> str:
-        if host not in {"127.0.0.1", "::1", "localhost"}:
-            raise ValueError(
-                f"{host} is not a loopback address: this version has no keys, so anybody on the network could use it; "
-                "listen on 127.0.0.1 behind a proxy that authenticates"
-            )
-        return host
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine can reach the address to listen on."""
+        return self.host in {"127.0.0.1", "::1", "localhost"}
 
     @property
     def limits(self) -> Limits:

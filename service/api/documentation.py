@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from service.keys.scopes import is_open, scope_needed
 from service.responses import PROBLEM_TYPE
 from service.schemas import ProblemOut
 
@@ -46,13 +47,15 @@ BATCH_BODY = _body(
 _PROBLEM = {PROBLEM_TYPE: {"schema": ProblemOut.model_json_schema()}}
 _DESCRIPTIONS: dict[int | str, str] = {
     400: "The request is malformed.",
-    409: "Something else stands than was expected, or the gate refuses: then with what was compared",
+    401: "A key is needed, and there is none, or none that is known.",
+    403: "The key has not the scope that this needs; without keys, another origin or host.",
     404: "No such model, version or alias.",
     408: "The body did not arrive in time.",
+    409: "Something else stands than was expected, or the gate refuses: then with what was compared",
     413: "Too many bytes, pixels or images.",
     415: "The content type, or the format of an image, is not accepted.",
     422: "The image cannot be decoded.",
-    429: "Full; Retry-After says when there may be room.",
+    429: "Full, or the key asks too often; Retry-After says when to ask again.",
     503: "Not ready, or shutting down.",
     504: "No answer in time.",
     "default": "Any other problem, in the same shape.",
@@ -66,3 +69,26 @@ def problems(*statuses: int, content: Mapping[str, object] = _PROBLEM) -> dict[i
 
 
 PROBLEMS = problems(400, 404, 408, 413, 415, 422, 429, 503, 504)
+
+
+def with_keys(document: dict[str, Any]) -> dict[str, Any]:
+    """The OpenAPI document, which says of each operation which scope its key must have, where there are keys."""
+    document.setdefault("components", {})["securitySchemes"] = {
+        "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "whatsit_<id>_<secret>"},
+        "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    }
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            if not is_open(method.upper(), path):
+                scope = scope_needed(method.upper(), path)
+                scopes = [scope] if scope else []
+                # The first of these says that none is needed where there are no keys.
+                operation["security"] = [{}, {"bearer": scopes}, {"header": scopes}]
+                operation["responses"] |= _refusals(operation["responses"])
+    return document
+
+
+def _refusals(responses: dict[str, Any]) -> dict[str, Any]:
+    """What a key may be answered, in the shape that the path has for its problems."""
+    content = responses.get("default", {}).get("content", _PROBLEM)
+    return {str(status): {"description": _DESCRIPTIONS[status], "content": content} for status in (401, 403)}

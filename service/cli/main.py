@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from models.errors import WhatsitError
 from models.problems import describe_problems
-from service.cli import importing, models, predict, serve, signing, tune
+from service.cli import importing, keys, models, predict, serve, signing, tune
 from service.settings import Settings
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.command("tune")(tune.tune)
 models.app.command("import", help=importing.HELP)(importing.import_)
 models.app.command("sign")(signing.sign)
 app.add_typer(models.app, name="models")
+app.add_typer(keys.app, name="keys")
 for command in entry_points(group="whatsit.commands"):
     command.load()(app)
 

@@ -1,7 +1,7 @@
 """What the processes of one service know of each other: a few numbers and their counts, in memory that they share.
 
 The memory has no name: it is made before the processes are forked, and the kernel frees it with the last of them,
-whoever is killed. Imports nothing of ours but its neighbour.
+whoever is killed. Imports nothing of ours but its neighbours.
 """
 
 import mmap
@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from enum import IntEnum
 
 from service.workers.block import Block
+from service.workers.windows import Windows
 
 # Words of eight bytes, each of which one process writes: such a write is whole for whoever reads. A slot has a line of
 # the cache for itself, for some words are written with every request.
 _LINE = 64
-_ORDER = 0
+_ORDER, _KEYS = range(2)
 _PID, _STATE, _BEATS, _INSIDE = range(4)
 
 
@@ -36,14 +37,20 @@ class Order(IntEnum):
 
 
 class Slot:
-    """The place of one process on the board; its successor gets the same."""
+    """The place of one process on the board; its successor gets the same.
 
-    def __init__(self, board: "Board", index: int, kind: str, line: memoryview, block: Block) -> None:
+    ``windows`` are what the process counts in the present; they outlive it, as what it has published does.
+    """
+
+    SIZE = _LINE + Block.SIZE + Windows.SIZE
+
+    def __init__(self, board: "Board", index: int, kind: str, memory: memoryview) -> None:
         self.board = board
         self.kind = kind
         self.name = f"{kind}-{index}"
-        self._line = line
-        self._block = block
+        self._line = memory[:_LINE].cast("q")
+        self._block = Block(memory[_LINE:][: Block.SIZE])
+        self.windows = Windows(memory[_LINE + Block.SIZE :])
 
     @property
     def state(self) -> State:
@@ -106,13 +113,10 @@ class Board:
     """One slot for each process that ``kinds`` names, and one order to them all. Make it before they are forked."""
 
     def __init__(self, kinds: Sequence[str] = ("worker",)) -> None:
-        count = len(kinds)
-        memory = memoryview(mmap.mmap(-1, _LINE * (1 + count) + Block.SIZE * count))
+        memory = memoryview(mmap.mmap(-1, _LINE + Slot.SIZE * len(kinds)))
         self._words = memory[:_LINE].cast("q")
-        lines = [memory[_LINE * (1 + place) :][:_LINE].cast("q") for place in range(count)]
-        blocks = memory[_LINE * (1 + count) :]
         self.slots = [
-            Slot(self, kinds[:place].count(kind), kind, lines[place], Block(blocks[Block.SIZE * place :][: Block.SIZE]))
+            Slot(self, kinds[:place].count(kind), kind, memory[_LINE + Slot.SIZE * place :][: Slot.SIZE])
             for place, kind in enumerate(kinds)
         ]
 
@@ -124,6 +128,15 @@ class Board:
     @order.setter
     def order(self, order: Order) -> None:
         self._words[_ORDER] = order
+
+    @property
+    def keys_required(self) -> bool:
+        """Whether requests need a key: once so, it stays so, whatever becomes of the file and of processes."""
+        return bool(self._words[_KEYS])
+
+    def require_keys(self) -> None:
+        """Have all processes ask for keys from now on."""
+        self._words[_KEYS] = 1
 
     def images_inside(self) -> int:
         """How many images are inside all processes now."""

@@ -8,6 +8,7 @@ from functools import partial
 from socket import socket
 
 from service import server
+from service.keys.start import check_keys
 from service.settings import Settings
 from service.shared_engine.process import run_engine
 from service.shared_engine.share import SharedEngine
@@ -26,13 +27,15 @@ log = logging.getLogger(__name__)
 def serve(settings: Settings) -> int:
     """Serve until told to stop; returns 0 when it ended well.
 
-    Raises OSError, with what to do, where the address is not to be had; nothing was started then.
+    Raises OSError, with what to do, where the address is not to be had, and KeysError where it must not be listened on
+    without keys, or they cannot be read; nothing was started then.
     """
+    keys = check_keys(settings)
     shares = shares_of(settings)
     sockets = _listen(settings, shares.workers)
     each = shares.settings.model_dump(include={"lanes", "decode_threads", "queue_capacity"})
     log.info("starting", extra={"workers": shares.workers, "reason": shares.reason, "each": each})
-    log.info("listening", extra={"host": settings.host, "port": sockets[0][0].getsockname()[1]})
+    log.info("listening", extra={"host": settings.host, "port": sockets[0][0].getsockname()[1], "keys": keys})
     if settings.workers != 1 or shares.shared:
         return _supervise(shares, sockets)
     try:

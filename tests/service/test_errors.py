@@ -11,7 +11,7 @@ from starlette.types import Message
 from models import errors as domain
 from models.store import Store
 from service import errors
-from service.errors import INTERNAL, Full, problem_of
+from service.errors import INTERNAL, Full, RateExceeded, problem_of
 from service.settings import Settings
 from tests.service.conftest import Start
 from tests.service.support.apps import App, running_app
@@ -26,8 +26,9 @@ RED = encode(solid("red"), "PNG")
 
 
 def leaves(kind: type[Exception]) -> Iterator[type[Exception]]:
-    """The errors below ``kind`` that are really raised; those of training reach no client."""
-    below = [child for child in kind.__subclasses__() if not child.__module__.startswith("training")]
+    """The errors below ``kind`` that are really raised; those of training and of the file of keys reach no client."""
+    elsewhere = ("training", "service.keys")
+    below = [child for child in kind.__subclasses__() if not child.__module__.startswith(elsewhere)]
     if not below:
         yield kind
     for child in below:
@@ -36,12 +37,12 @@ def leaves(kind: type[Exception]) -> Iterator[type[Exception]]:
 
 @pytest.mark.parametrize("kind", list(leaves(domain.WhatsitError)))
 def test_every_error_has_a_row(kind: type[Exception]) -> None:
-    error = kind("the detail", 3) if kind is Full else kind("the detail")
+    error = kind("the detail", 3) if kind in {Full, RateExceeded} else kind("the detail")
     problem = problem_of(error)
     assert problem is not INTERNAL
     assert 400 <= problem.status < 600
     assert list(problem.members()) == ["type", "title", "status", "detail"]
-    assert (problem.retry_after == 3) == (kind is Full)
+    assert (problem.retry_after == 3) == (kind in {Full, RateExceeded})
 
 
 def test_the_tree_in_the_docstring_is_the_tree() -> None:

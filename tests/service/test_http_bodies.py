@@ -13,13 +13,14 @@ from tests.support.images import encode, solid
 RED = encode(solid("red"), "PNG")
 LIVE = request("GET", "/health/live")
 LIMIT = 10_000_000 * 4 // 3 + 65_536
-CHUNKED = b"POST /v1/predict HTTP/1.1\r\nhost: x\r\ncontent-type: image/png\r\ntransfer-encoding: chunked\r\n\r\n"
+CHUNKED = (
+    b"POST /v1/predict HTTP/1.1\r\nhost: localhost\r\ncontent-type: image/png\r\ntransfer-encoding: chunked\r\n\r\n"
+)
 
 
 def declared(length: int) -> bytes:
-    return (
-        f"POST /v1/predict HTTP/1.1\r\nhost: x\r\ncontent-type: image/png\r\ncontent-length: {length}\r\n\r\n".encode()
-    )
+    head = "POST /v1/predict HTTP/1.1\r\nhost: localhost\r\ncontent-type: image/png\r\n"
+    return f"{head}content-length: {length}\r\n\r\n".encode()
 
 
 def chunks(size: int) -> Iterator[bytes]:
@@ -36,7 +37,7 @@ def test_a_length_that_is_too_large_is_refused_before_the_body_comes(server: Ser
 def test_who_asks_before_sending_is_told(server: Server) -> None:
     for length, answer in ((len(RED), 100), (LIMIT + 1, 413)):
         with connect(server.running.port) as connection:
-            connection.send(declared(length).replace(b"host: x", b"host: x\r\nexpect: 100-continue"))
+            connection.send(declared(length).replace(b"host: localhost", b"host: localhost\r\nexpect: 100-continue"))
             assert connection.response().status_code == answer
             if answer == 100:
                 connection.send(RED)
@@ -87,7 +88,9 @@ def test_a_body_that_does_not_arrive_is_not_waited_for(server: Server) -> None:
 def test_a_client_that_leaves_in_the_middle_of_its_body_is_logged_as_that(server: Server, head: bytes) -> None:
     request_id = uuid.uuid4().hex
     with connect(server.running.port) as connection:
-        connection.send(head.replace(b"host: x", f"host: x\r\nx-request-id: {request_id}".encode()) + b"some")
+        connection.send(
+            head.replace(b"host: localhost", f"host: localhost\r\nx-request-id: {request_id}".encode()) + b"some"
+        )
     [line] = server.wait_for_lines(id=request_id)
     assert (line["status"], line["problem"]) == (499, "client-left")
 

@@ -79,6 +79,17 @@ async def test_problems_are_told_with_the_type_that_they_have(app: App) -> None:
     assert "HTTPValidationError" not in document["components"]["schemas"]
 
 
+async def test_all_say_which_scope_a_key_needs_but_those_of_probes(app: App) -> None:
+    document = await document_of(app)
+    schemes = set(document["components"]["securitySchemes"])
+    told = {path: operation.get("security") for path, _, operation in operations(document)}
+    open_to_all = {path for path, security in told.items() if security is None}
+    assert open_to_all == {"/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready"}
+    assert told["/v1/predict"] == [{}, {"bearer": ["predict"]}, {"header": ["predict"]}]
+    assert told["/metrics"] == [{}, {"bearer": []}, {"header": []}]
+    assert {name for security in told.values() for each in security or () for name in each} == schemes
+
+
 async def test_every_example_runs(app: App) -> None:
     ran = 0
     for path, method, operation in operations(await document_of(app)):

@@ -90,7 +90,9 @@ NOWHERE = [
 async def test_any_other_path_is_not_found(app: App) -> None:
     for path in NOWHERE:
         for method in ("GET", "POST"):
-            response = await app.client.request(method, f"http://test{path}", headers={"host": "evil.example"})
+            response = await app.client.request(
+                method, f"http://localhost{path}", headers={"x-forwarded-host": "evil.example"}
+            )
             assert_problem(response, 404, "http")
             assert "evil" not in str(response.headers)
 

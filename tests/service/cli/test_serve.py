@@ -1,11 +1,12 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import onnxruntime
 import pytest
 
 from models.store import Store
-from tests.service.cli.conftest import Whatsit, assert_failed
+from tests.service.cli.conftest import Result, Whatsit, assert_failed
 
 BUILT_WITH_CUDA = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
 
@@ -37,3 +38,26 @@ def test_with_several_workers_as_well(store: Store) -> None:
         1,
         "error: there is no int8 graph, only fp32: ask for one of these, or auto\n",
     )
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(None, "`whatsit keys create` makes it"), ("nonsense", "keys.json is no file of keys")],
+)
+def test_what_others_can_reach_is_not_served_without_keys(store: Store, content: str | None, reason: str) -> None:
+    if content is not None:
+        Path("keys.json").write_text(content)
+    command = [
+        sys.executable,
+        "-m",
+        "service.cli.main",
+        "serve",
+        "--store",
+        store.root,
+        "--workers",
+        "1",
+        "--port",
+        "0",
+    ]
+    done = subprocess.run([*command, "--host", "0.0.0.0"], capture_output=True, text=True, check=False)  # noqa: S104
+    assert_failed(Result(done.returncode, done.stdout, done.stderr), 1, reason)

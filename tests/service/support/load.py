@@ -34,13 +34,17 @@ def predicting(server: Server, which: int = SLOW) -> Callable[[], RawResponse]:
 
 
 class Load:
-    """While it is entered, ``clients`` ask. A connection that ends without an answer is replaced, its request lost."""
+    """While it is entered, ``clients`` send ``request`` over and over.
 
-    def __init__(self, port: int, clients: int) -> None:
+    A connection that ends without an answer is replaced, its request lost.
+    """
+
+    def __init__(self, port: int, clients: int, request: bytes = PREDICT) -> None:
         self.clients = clients
         self.answers: Counter[int] = Counter()
         self.lost = 0
         self._port = port
+        self._request = request
         self._over = threading.Event()
         self._errors: list[BaseException] = []
         self._lock = threading.Lock()
@@ -70,7 +74,7 @@ class Load:
 
     def _ask_on(self, connection: Connection) -> None:
         while not self._over.is_set():
-            connection.send(PREDICT)
+            connection.send(self._request)
             try:
                 status = connection.response().status_code
             except (EOFError, ConnectionResetError):

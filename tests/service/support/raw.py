@@ -37,13 +37,13 @@ class Connection:
         except (BrokenPipeError, ConnectionResetError):
             return
 
-    def response(self) -> RawResponse:
-        """Read one answer; raises EOFError when the server closed the connection instead."""
+    def response(self, *, to_head: bool = False) -> RawResponse:
+        """Read one answer, ``to_head`` without a body; raises EOFError when the server closed the connection."""
         status_line = self._file.readline()
         if not status_line:
             raise EOFError
         headers = dict(self._headers())
-        content = self._file.read(int(headers.get("content-length", "0")))
+        content = b"" if to_head else self._file.read(int(headers.get("content-length", "0")))
         return RawResponse(int(status_line.split()[1]), headers, content)
 
     def until(self, end: bytes) -> bytes:
@@ -85,6 +85,6 @@ def connect(port: int, receive_buffer: int | None = None) -> Iterator[Connection
 
 def request(method: str, path: str, body: bytes = b"", **headers: str) -> bytes:
     """The bytes of a well-formed request."""
-    given = {"host": "test", "content-length": str(len(body))} | headers
+    given = {"host": "localhost", "content-length": str(len(body))} | headers
     lines = [f"{method} {path} HTTP/1.1", *(f"{name.replace('_', '-')}: {value}" for name, value in given.items())]
     return "\r\n".join([*lines, "", ""]).encode() + body

@@ -101,7 +101,7 @@ def test_of_the_protocol_below(server: Server) -> None:
         assert (response.status_code, response.headers["content-type"]) == (431, "application/json")
         assert response.content == b'{"error":"the request\'s headers are larger than accepted"}'
     with connect(server.running.port) as connection:
-        head = f"POST {INFER} HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\n"
+        head = f"POST {INFER} HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n"
         connection.send(head.encode() + b"no chunk\r\n")
         response = connection.response()
         assert (response.status_code, response.headers["content-type"]) == (400, "application/json")

@@ -90,7 +90,7 @@ async def test_classification_gives_no_more_labels_than_there_are(app: App) -> N
 
 async def test_no_content_type_is_needed(app: App) -> None:
     body = json.dumps({"inputs": [pixel_input()]})
-    request = app.client.build_request("POST", f"http://test{INFER}", content=body)
+    request = app.client.build_request("POST", f"http://localhost{INFER}", content=body)
     assert "content-type" not in request.headers
     assert indices(await app.client.send(request)) == [0]
 

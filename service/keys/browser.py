@@ -1,0 +1,34 @@
+"""Without keys whoever is on this machine may do everything, and so may a page in a browser on it, unless told apart.
+
+A page may send requests anywhere, though it reads no answers of others: what it sends names it in ``Origin``. And a
+page whose name is made to lead to 127.0.0.1 (DNS rebinding) may read too, but its requests name it in ``Host``.
+"""
+
+import re
+
+from starlette.types import Scope
+
+from service.errors import ForeignRequest
+from service.keys.scopes import changes_something
+
+_LOOPBACK = re.compile(rb"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
+_WAY_OUT = "`whatsit keys create` makes a key, and with keys this does not matter"
+
+
+def refuse_foreign(scope: Scope) -> None:
+    """Raise ForeignRequest for what a page of somebody else may have sent."""
+    host = origin = None
+    for name, value in scope["headers"]:
+        if name == b"host":
+            host = value.lower()
+            if not _LOOPBACK.fullmatch(host):
+                raise ForeignRequest(
+                    "without keys only requests to localhost, 127.0.0.1 or [::1] are answered, and the Host of this "
+                    f"one is another; {_WAY_OUT}"
+                )
+        elif name == b"origin":
+            origin = value.lower()
+    if origin is None or not changes_something(scope["method"], scope["path"]):
+        return
+    if host is None or origin.partition(b"://")[2] != host:
+        raise ForeignRequest(f"without keys no page of another origin may change anything here; {_WAY_OUT}")
