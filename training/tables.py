@@ -52,12 +52,18 @@ def _add_promises(table: Table, promises: Promises, images: int) -> None:
 
 
 def class_table(metrics: Metrics) -> Table:
-    """One row a class; what cannot be known of one without images has a dash."""
+    """One row a class; what cannot be known of one without images has a dash.
+
+    Of many, those are left out that have no images and were never answered.
+    """
     table = Table("class")
     for heading in ("precision", "recall", "F1", "images"):
         table.add_column(heading, justify="right")
     guessed = np.array(metrics.confusion_matrix).sum(axis=0).tolist()
     for entry, guesses in zip(metrics.per_class, guessed, strict=True):
+        if len(guessed) > _WIDEST and not guesses and not entry.support:
+            table.caption = "classes without images and answers are left out"
+            continue
         known = (guesses or entry.support, entry.support, guesses or entry.support)
         rates = (entry.precision, entry.recall, entry.f1)
         cells = (f"{rate:.4f}" if seen else "-" for rate, seen in zip(rates, known, strict=True))

@@ -22,6 +22,8 @@ app = typer.Typer(help="Look at a store and change what its aliases name.", no_a
 rollout.register(app)
 app.command("shadow")(shadow.shadow)
 
+_MOST_LABELS = 50
+
 _Ref = Annotated[str, typer.Argument(help="name, name@version or name@alias")]
 
 
@@ -57,7 +59,7 @@ def show(ref: _Ref, store: StoreOption = None, as_json: JsonOption = False) -> N
     table = Table(show_header=False)
     facts = _told(_row(place, resolved.name, resolved.version)) | {
         "description": manifest.description,
-        "labels": list(manifest.labels),
+        "labels": _labels(manifest.labels),
         "graphs": [_graph(precision, graph) for precision, graph in manifest.graphs.items()],
         "input": f"{manifest.input.width} x {manifest.input.height} {manifest.input.colour}",
         **_answers(manifest),
@@ -152,6 +154,12 @@ def _commits(provenance: Provenance) -> list[str] | None:
     """Those of all starts of its training."""
     commits = [start.git_commit for start in provenance.starts] or [provenance.git_commit]
     return [commit for commit in dict.fromkeys(commits) if commit] or None
+
+
+def _labels(labels: tuple[str, ...]) -> list[str]:
+    """The first ones of many."""
+    more = [f"and {len(labels) - _MOST_LABELS:,} more (--json has all)"] if len(labels) > _MOST_LABELS else []
+    return [*labels[:_MOST_LABELS], *more]
 
 
 def _imported(imported: Imported) -> list[str]:

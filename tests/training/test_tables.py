@@ -87,3 +87,11 @@ def test_of_classes_without_images_it_says_so() -> None:
         ["d", "-", "-", "-", "0"],
     ]
     assert rows(totals_table(metrics))[1][0] == "macro F1 of 3 classes, 1 of them without images"
+
+
+def test_of_many_classes_those_are_left_out_of_which_nothing_is_known() -> None:
+    labels = tuple(f"class {number}" for number in range(100))
+    answers = np.eye(100, dtype=np.float32)[[7, 8]]
+    table = rendered(class_table(score(answers, np.array([7, 9]), labels, "test")))
+    assert [number for number in range(100) if f"class {number} " in table] == [7, 8, 9]
+    assert "classes without images and answers are left out" in " ".join(table.split())

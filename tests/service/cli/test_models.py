@@ -66,6 +66,13 @@ def test_show(models: Whatsit, store: Store) -> None:
     assert json.loads(result.out) == store.manifest("tiny", 1).model_dump(mode="json")
 
 
+def test_of_many_labels_the_first_are_shown(models: Whatsit, store: Store) -> None:
+    publish_tiny(store.root, "many", labels=tuple(f"class {number}" for number in range(60)))
+    labels = dict(rows(models("show", "many")))["labels"]
+    assert labels.startswith("class 0, class 1, ")
+    assert "class 50" not in labels
+
+
 def test_show_says_what_is_accepted_and_how_large_the_sets_are(models: Whatsit, store: Store) -> None:
     facts = dict(rows(models("show", "tiny")))
     assert (facts["threshold"], facts["candidates"]) == ("0.600", "-")
