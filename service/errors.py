@@ -176,7 +176,7 @@ _TABLE: tuple[tuple[type[Exception], int, str, str], ...] = (
 LATE = "no answer within the time that a request may take; send fewer or smaller images"
 INTERNAL = Problem(500, "internal", "Internal error", "the service failed; its log has the request's id")
 # Errors whose texts speak of the operator's files, not of the request.
-_PRIVATE = (domain.StoreUnavailable, domain.BundleError, domain.DeviceUnavailable)
+_PRIVATE = (domain.StoreUnavailable, domain.BundleError, domain.DeviceUnavailable, domain.KeyUnusable)
 
 
 def _more(error: Exception) -> dict[str, object]:
