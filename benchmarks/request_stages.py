@@ -15,6 +15,7 @@ import logging
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -155,17 +156,17 @@ def _scope(data: bytes) -> Scope:
     return scope | {"http_version": "1.1", "scheme": "http", "root_path": "", "state": {ON_LEAVING: None}}
 
 
-def _gate(settings: Settings) -> tuple[Gate, Scope]:
-    """A gate with a key, and a request that it admits."""
+def _gate(settings: Settings, rate: str | None = None) -> Callable[[], None]:
+    """Has a gate of one of two processes admit a request with a key."""
     with TemporaryDirectory() as folder:
         file = Path(folder) / "keys.json"
-        _, text = KeyFile(file).create("benchmark", ("predict",))
-        gate = Gate(settings.model_copy(update={"keys": file}), Board().slots[0])
+        _, text = KeyFile(file).create("benchmark", ("predict",), rate)
+        gate = Gate(settings.model_copy(update={"keys": file}), Board(["worker"] * 2).slots[0])
         scope = _scope(b"")
         scope["headers"].append((b"authorization", f"Bearer {text}".encode()))
         scope["state"]["noted"] = {}
         gate.admit(scope)
-    return gate, scope
+    return partial(gate.admit, scope)
 
 
 async def whole(settings: Settings, data: bytes) -> dict[str, float]:
@@ -175,10 +176,10 @@ async def whole(settings: Settings, data: bytes) -> dict[str, float]:
         services = app.state.services
         with await services.fleet.lease(services.fleet.default):
             pass
-        gate, known = _gate(settings)
         context, direct = RequestContext(_nothing, Metrics()), Direct(services)
         return {
-            "a key": cost(lambda: gate.admit(known)),
+            "a key": cost(_gate(settings)),
+            "a key with a rate, two processes": cost(_gate(settings, "999999999/day")),
             "id, log line and metrics": await around(lambda: _request(context, data)),
             "the direct way": await around(lambda: _direct(direct, data)),
             "the way through ASGI and FastAPI": await around(lambda: _request(app, data)),

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tritonclient.http import InferenceServerClient
+from tritonclient.utils import InferenceServerException
 
-from service.background import running
+from service.background import HOST, running
 from service.keys.file import KeyFile
 from service.keys.scopes import is_open
 from tests.service.api.test_routes import METHODS, all_routes, concrete
@@ -108,6 +110,15 @@ def test_methods_with_answers_of_their_own(two: Server) -> None:
 def test_the_log_says_that_keys_are_required(two: Server) -> None:
     [line] = two.lines("listening")
     assert line["keys"] == "required"
+
+
+def test_the_client_of_the_inference_protocol_sends_a_key_and_reads_why_not(two: Server, mine: Header) -> None:
+    with InferenceServerClient(f"{HOST}:{two.running.port}") as client:
+        assert client.is_server_ready()
+        assert client.get_model_metadata("tiny", headers=mine)["name"] == "tiny"
+        with pytest.raises(InferenceServerException, match="asks for a key") as refused:
+            client.get_model_metadata("tiny")
+    assert refused.value.status() == "401"
 
 
 def test_a_body_is_refused_before_it_comes(two: Server) -> None:
