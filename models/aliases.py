@@ -79,22 +79,52 @@ def set_canary(  # noqa: PLR0913
     return target
 
 
+def end_canary(store: Store, name: str, alias: str, *, who: str, why: str, expect: Expected = ANY) -> tuple[int, int]:
+    """Let an alias name its incumbent alone; returns (the canary that ended, the incumbent).
+
+    Raises Conflict when it has no canary, or is not what is expected.
+    """
+    canary = 0
+
+    def decide(listing: Listing, _: Sequence[Entry]) -> Entry:
+        nonlocal canary
+        stands = listing.targets.get(alias)
+        _check(name, alias, stands, expect)
+        if stands is None or stands.canary is None:
+            raise Conflict(f"{name}@{alias} names {_said(stands)}, and has no canary")
+        canary, incumbent = stands.canary, stands.version
+        return Entry(action="end", alias=alias, before=incumbent, after=incumbent, who=who, why=why)
+
+    store.listing(name)
+    entry = store.place.change(name, decide)
+    assert entry.after is not None  # noqa: S101 - as decided
+    return canary, entry.after
+
+
+def versions_before(store: Store, name: str, alias: str) -> list[int]:
+    """The versions that rollbacks of ``alias`` would lead back to, the nearest first."""
+    current = store.aliases(name).get(alias)
+    return _past(store.history(name), alias, current)[::-1]
+
+
 def rollback(
     store: Store, name: str, *, who: str, why: str, alias: str = PRODUCTION, expect: Expected = ANY
 ) -> tuple[int, int]:
     """Put ``alias`` back to where it was before its last move; returns (version left, version now).
 
-    Where it has a canary, that ends and the incumbent stays. A second rollback undoes the move before that one. Raises
-    Conflict when there is nowhere to go back to, NotFound when the version it named was removed.
+    Where it has a canary, that ends and the incumbent stays; to be sure which of the two it does, say what you
+    ``expect``: a version is one without a canary. A second rollback undoes the move before that one. Raises Conflict
+    when there is nowhere to go back to, NotFound when the version it named was removed.
     """
     left = 0
 
     def decide(listing: Listing, log: Sequence[Entry]) -> Entry:
         nonlocal left
         current = listing.targets.get(alias)
-        _check(name, alias, current, expect)
+        _check(name, alias, current, Target(expect) if isinstance(expect, int) else expect)
+        action: Literal["end", "rollback"] = "rollback"
         if current is not None and current.canary is not None:
-            left, back = current.canary, current.version
+            left, back, action = current.canary, current.version, "end"
         else:
             back = _back(name, alias, current, log)
             left = current.version if current else 0
@@ -103,7 +133,7 @@ def rollback(
         except NotFound as error:
             raise type(error)(f"{name}@{alias} named version {back} before, which was removed: {error}") from error
         before = None if current is None else current.version
-        return Entry(action="rollback", alias=alias, before=before, after=back, who=who, why=why)
+        return Entry(action=action, alias=alias, before=before, after=back, who=who, why=why)
 
     store.listing(name)
     entry = store.place.change(name, decide)

@@ -25,10 +25,10 @@ class Entry(Strict):
     """One change: ``before`` and ``after`` are versions, of ``alias`` where the action is about one.
 
     ``weights`` are those by which an incumbent and its canary share the requests; ``forced`` is a move that the gate
-    would have refused.
+    would have refused; ``end`` is that of a canary.
     """
 
-    action: Literal["publish", "sign", "move", "canary", "rollback", "remove"]
+    action: Literal["publish", "sign", "move", "canary", "end", "rollback", "remove"]
     alias: str | None = None
     before: int | None = None
     after: int | None = None

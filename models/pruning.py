@@ -1,5 +1,6 @@
 """Removing old versions from a store, but for those that somebody may still want."""
 
+from models.aliases import versions_before
 from models.errors import Conflict
 from models.store import Store
 
@@ -12,8 +13,7 @@ def removable(store: Store, name: str, keep: int) -> list[int]:
     listing = store.listing(name)
     held = {version for target in listing.targets.values() for version in target.versions}
     for alias in listing.targets:
-        moves = [entry for entry in store.history(name) if entry.alias == alias and entry.before != entry.after]
-        held |= {moves[-1].before} if moves and moves[-1].before is not None else set()
+        held |= set(versions_before(store, name, alias)[:1])
     return [version for version in listing.versions[: max(0, len(listing.versions) - keep)] if version not in held]
 
 

@@ -34,7 +34,7 @@ def build_services(
     pipeline.admission.told = slot.hold
     opener = opener or LocalOpener(store, settings, slot.board.images_inside)
     fleet = Fleet(store, settings, opener)
-    fleet.told = lambda swap: metrics.swaps.add(*swap)
+    fleet.swaps.told = lambda swap: metrics.swaps.add(*swap)
     loading = Loading(fleet, metrics, others=len(slot.board.of_kind("worker")) > 1)
     shadow = Shadow(fleet, pipeline, metrics, settings)
     services = Services(

@@ -7,7 +7,7 @@ docs/settings.md lists them all; a test compares.
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 from typing_extensions import override
 
@@ -168,6 +168,11 @@ class Settings(BaseSettings):
     def is_local(self) -> bool:
         """Whether only this machine can reach the address to listen on."""
         return self.host in {"127.0.0.1", "::1", "localhost"}
+
+    @field_validator("sticky_header")
+    @classmethod
+    def _as_headers_come(cls, header: str) -> str:
+        return header.lower()
 
     @property
     def limits(self) -> Limits:

@@ -109,7 +109,7 @@ def _note(services: Services, lease: Lease, uploads: list[Upload], outcomes: Seq
     """What the images say of a canary, and to a shadow; those that cannot be decoded say nothing."""
     for upload, outcome in zip(uploads, outcomes, strict=True):
         if isinstance(outcome, Outcome):
-            lease.note(outcome.timing.total)
+            lease.answered(outcome.timing)
             services.shadow.offer(lease.resolved, upload, outcome.answer)
         elif outcome.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            lease.note(None)
+            lease.failed()

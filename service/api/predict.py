@@ -47,6 +47,6 @@ async def _answer(
         version = lease.resolved
         state["noted"].update(model=f"{version.name}@{version.version}", images=1, bytes=len(upload.data))
         outcome = await services.pipeline.predict(lease.engine, upload, top_k, deadline)
-        lease.note(outcome.timing.total)
+        lease.answered(outcome.timing)
     services.shadow.offer(version, upload, outcome.answer)
     return {"id": state["request_id"], "model": model_used(version), **members_of(outcome)}

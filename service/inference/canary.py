@@ -7,7 +7,7 @@ from hashlib import blake2b
 from models.targets import Target
 from service.settings import Settings
 
-_REMEMBERED = 1000  # answers of each version whose time is known
+_REMEMBERED = 1000  # images of each version: an old success must not outweigh what fails now
 _SLOW = 0.95  # the share of answers that must not be slower
 _ENOUGH_FAILURES = 5
 
@@ -51,23 +51,32 @@ class Trial:
 
 
 class _Record:
+    """The last images of a version."""
+
     def __init__(self) -> None:
-        self.images = 0
-        self.failed = 0
-        self.seconds: deque[float] = deque(maxlen=_REMEMBERED)
+        self._last: deque[float | None] = deque(maxlen=_REMEMBERED)
+
+    @property
+    def images(self) -> int:
+        return len(self._last)
+
+    @property
+    def failed(self) -> int:
+        return self._last.count(None)
 
     @property
     def failure_rate(self) -> float:
         return self.failed / self.images if self.images else 0.0
 
+    @property
+    def seconds(self) -> list[float]:
+        """Those of the images that were answered, in rising order."""
+        return sorted(seconds for seconds in self._last if seconds is not None)
+
     def note(self, seconds: float | None) -> None:
-        self.images += 1
-        if seconds is None:
-            self.failed += 1
-        else:
-            self.seconds.append(seconds)
+        self._last.append(seconds)
 
     def quantile(self, share: float) -> float:
         """The nearest rank."""
-        ranked = sorted(self.seconds)
+        ranked = self.seconds
         return ranked[math.ceil(share * len(ranked)) - 1]

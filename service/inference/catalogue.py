@@ -3,10 +3,10 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 
-from models.errors import InvalidManifest, ModelNotFound, NotFound
+from models.errors import AliasNotFound, InvalidManifest, ModelNotFound, NotFound, StoreUnavailable, VersionNotFound
 from models.refs import Ref
 from models.store import Store
-from models.targets import Found, Listing
+from models.targets import Found, Listing, Target
 
 # A ref that is not found is looked up in the store, as it may just have been published; strangers ask for many.
 _LOOKED_UP_EVERY_S = 0.05
@@ -47,24 +47,36 @@ class Catalogue:
         return found
 
     def look(self) -> None:
-        """See what the store holds now; may be called in any thread. Raises StoreUnavailable."""
-        self._listings = self._store.listings()
+        """See what the store holds now; may be called in any thread. Raises StoreUnavailable.
+
+        A store that held models and holds none is one whose disk is not mounted.
+        """
+        listings = self._store.listings()
+        if self._listings and not listings:
+            raise StoreUnavailable("it held models, and holds none now")
+        self._listings = listings
 
     def moved(self) -> Iterator[tuple[Ref, Found, Found]]:
         """The refs that name something else than what they are answered by: what that is, and what it should be.
 
-        Those that name nothing any more are forgotten.
+        Those whose alias is gone are forgotten. One whose alias names a version that is not there, or not yet, goes on
+        as it was.
         """
         for ref, found in list(self._served.items()):
             try:
                 wanted = self._known(ref)
-            except NotFound:
+            except (ModelNotFound, AliasNotFound):
                 del self._served[ref]
                 continue
-            except InvalidManifest:  # of a table that somebody is at: all goes on as it was
+            except (VersionNotFound, InvalidManifest):  # somebody is at it
                 continue
             if wanted != found:
                 yield ref, found, wanted
+
+    def named(self, name: str, alias: str) -> Target | None:
+        """What an alias of a model named when the store was last looked at; None where there was none."""
+        listing = (self._listings or {}).get(name)
+        return None if listing is None else listing.aliases.get(alias)
 
     def serve(self, ref: Ref, found: Found) -> None:
         """Answer ``ref`` by ``found`` from now on."""
@@ -77,9 +89,10 @@ class Catalogue:
             if not self._store.is_near or self._clock() - self._looked_up < _LOOKED_UP_EVERY_S:
                 raise
         self._looked_up = self._clock()
-        listing = self._store.listing(ref.name)  # its error says what there is instead
-        self._listings = {**self.listings, ref.name: listing}
-        return listing.find(ref)
+        listing = self._store.place.listing(ref.name)
+        if listing is not None:
+            self._listings = {**self.listings, ref.name: listing}
+        return self._known(ref)
 
     def _known(self, ref: Ref) -> Found:
         listing = self.listings.get(ref.name)

@@ -126,15 +126,20 @@ class Engines:
         """Close every engine after what it accepted, unless it hangs."""
         berths = list(self._berths.values())
         self._berths.clear()
-        await asyncio.gather(*(berth.task for berth in berths), *self._closing, return_exceptions=True)
-        engines = [berth.engine for berth in berths if berth.engine]
+        opening = [berth.task for berth in berths]
+        if opening:  # one that hangs is given up; its thread ends with the process
+            await asyncio.wait(opening, timeout=self._run_timeout)
+        closing = [self._end(berth.engine) for berth in berths if berth.engine]
+        await asyncio.gather(*closing, *self._closing, return_exceptions=True)
+
+    async def _end(self, engine: Engine) -> None:
+        """Close an engine after what it accepted, unless it hangs."""
         try:
             async with asyncio.timeout(self._run_timeout):
-                await asyncio.gather(*(engine.close() for engine in engines))
+                await engine.close()
         except TimeoutError:
-            for engine in engines:
-                engine.abandon()
-                engine.hand_over(None)
+            engine.abandon()
+            engine.hand_over(None)
 
     def _close_if_unused(self, berth: Berth) -> None:
         if not berth.leaving or berth.users or self._berths.get(berth.key) is not berth:
@@ -149,7 +154,7 @@ class Engines:
             engine = await berth.task
         except WhatsitError:  # it was never opened, which was told then
             return
-        await engine.close()
+        await self._end(engine)
         log.info("version closed", extra={"model": berth.key.model, "version": berth.key.version})
 
     def _replace(self, berth: Berth, engine: Engine) -> None:

@@ -4,57 +4,47 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from functools import partial
-from typing import NamedTuple
+from contextlib import suppress
 
-from models.aliases import rollback
-from models.errors import BundleError, RegistryError, StoreUnavailable, WhatsitError
-from models.refs import Ref, parse_ref
+from models.aliases import versions_before
+from models.errors import BundleError, DeviceUnavailable, NotFound, StoreUnavailable, WhatsitError
+from models.refs import SHADOW, Ref, parse_ref
 from models.store import Resolved, Store
 from models.targets import Found, Target
 from service.errors import NotReady, Unloaded
-from service.inference.canary import Trial, choose
+from service.inference.canary import choose
 from service.inference.catalogue import Catalogue
 from service.inference.engine import Engine
 from service.inference.engines import Engines, Key, State
 from service.inference.lease import Lease, Role
 from service.inference.opening import Opener
 from service.inference.retention import to_close
+from service.inference.swaps import Swaps
+from service.inference.trials import Trials
 from service.settings import Settings
 
 log = logging.getLogger(__name__)
 
 _HANGING_LOOKED_FOR_EVERY_S = 0.5
-_WHO = "whatsit serve"  # in the audit log
-
-
-class Swap(NamedTuple):
-    """An alias was to be answered by another version: ``done``, ``refused``, or ``returned`` from a canary."""
-
-    model: str
-    alias: str
-    outcome: str
 
 
 class Fleet:
     """Has the versions of ``store`` opened by ``opener``, and hands out their engines.
 
-    Set ``told`` to be told of swaps. Call ``follow`` and ``watch`` for as long as the service runs.
+    Call ``follow`` and ``watch`` for as long as the service runs.
     """
 
     def __init__(
         self, store: Store, settings: Settings, opener: Opener, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.store = store
-        self.told: Callable[[Swap], None] = lambda _: None
         self.store_away = False
         self._settings = settings
         self._catalogue = Catalogue(store, clock)
         self._engines = Engines(opener, settings.run_timeout_s, clock)
         self._default: Ref | None = None
-        self._swapping: dict[Ref, asyncio.Task[None]] = {}
-        self._trials: dict[tuple[str, Target], Trial] = {}
-        self._ended: set[tuple[str, Target]] = set()  # canaries that were ended here, whatever the store says
+        self.swaps = Swaps(self._catalogue, self._engines, self._prove)
+        self._trials = Trials(store, settings, self._tell_end)
 
     @property
     def default(self) -> Ref:
@@ -67,6 +57,11 @@ class Fleet:
         """What answers ``ref`` now; raises NotFound."""
         return self._catalogue.find(ref)
 
+    def challenger(self, name: str) -> int | None:
+        """The version that the alias ``shadow`` of a model names; None where there is none."""
+        target = self._catalogue.named(name, SHADOW)
+        return None if target is None else target.version
+
     async def lease(self, ref: Ref, client: Callable[[str], str] | None = None) -> Lease:
         """Hand out the engine that answers ``ref``, opening it when need be, for the length of a ``with``.
 
@@ -75,15 +70,15 @@ class Fleet:
         """
         found = self.find(ref)
         target = found.target
-        if target.canary is None:
-            return await self._lease(ref.name, target.version, found, None)
-        trial = self._trials.setdefault((ref.name, target), Trial())
+        trial = target.canary and self._trials.of(ref.name, str(found.alias), target)
+        if not trial:
+            return await self._lease_or_before(ref, found)
         who = client(self._settings.sticky_header) if client else ""
         version = choose(target, f"{ref.name}@{found.alias}", who)
         patience = 0.9 * self._settings.request_timeout_s
         try:
             return await self._lease(ref.name, version, found, Role(trial, version == target.canary, patience))
-        except (BundleError, Unloaded):
+        except (BundleError, DeviceUnavailable, NotFound, Unloaded):
             if version == target.version:
                 raise
             trial.note(None, canary=True)
@@ -140,33 +135,52 @@ class Fleet:
 
     async def look(self) -> None:
         """See what the store holds now, begin to move what has moved, end bad canaries, close what nobody needs."""
+        self._trials.judge()
+        if await self._see():
+            await self._trials.note()
+            self.swaps.begin()
+            self._tidy()
+
+    async def close(self) -> None:
+        """Close every engine after what it accepted, unless it hangs."""
+        self.swaps.cancel()
+        await self._engines.close()
+
+    async def _see(self) -> bool:
+        """Look at the store; False where it is away."""
         try:
             await asyncio.to_thread(self._catalogue.look)
         except StoreUnavailable as error:
             if not self.store_away:
                 log.warning("the store is away; all is served as it was", extra={"reason": str(error)})
             self.store_away = True
-            return
+            return False
         if self.store_away:
             log.warning("the store is back")
         self.store_away = False
-        await self._end_bad_canaries()
-        for ref, found, wanted in self._catalogue.moved():
-            if ref not in self._swapping and self._may_be_tried(ref.name, wanted.target):
-                task = self._swapping[ref] = asyncio.create_task(self._move(ref, found, wanted))
-                task.add_done_callback(partial(self._moved, ref))
-        self._tidy()
+        return True
 
-    def _may_be_tried(self, name: str, target: Target) -> bool:
-        """Whether it is no canary that was ended here, and was not refused a moment ago, which was told then."""
-        refused = any(self._engines.refusal(Key(name, version)) for version in target.versions)
-        return (name, target) not in self._ended and not refused
+    async def _lease_or_before(self, ref: Ref, found: Found) -> Lease:
+        """The engine of what ``ref`` names; where that is refused and its alias has moved, of what it named before.
 
-    async def close(self) -> None:
-        """Close every engine after what it accepted, unless it hangs."""
-        for task in self._swapping.values():
-            task.cancel()
-        await self._engines.close()
+        So does a process that starts while an alias names a broken version: those that ran before go on with the old
+        one, and it must not be worse.
+        """
+        try:
+            return await self._lease(ref.name, found.target.version, found, None)
+        except BundleError as refusal:
+            if found.alias is None:
+                raise
+            for version in await asyncio.to_thread(versions_before, self.store, ref.name, found.alias):
+                before = Found(Target(version), found.alias)
+                with suppress(BundleError, NotFound):
+                    lease = await self._lease(ref.name, version, before, None)
+                    if self.find(ref) == found:
+                        self._catalogue.serve(ref, before)
+                        facts = {"before": str(before.target), "after": str(found.target)}
+                        self.swaps.tell(ref.name, found.alias, "refused", **facts, reason=str(refusal))
+                    return lease
+            raise
 
     async def _lease(self, name: str, version: int, found: Found, role: Role | None) -> Lease:
         berth = self._engines.berth(Key(name, version))
@@ -180,45 +194,13 @@ class Fleet:
             raise
         return Lease(engine, Resolved(name, version, found.alias), berth, self._engines.release, role)
 
-    async def _move(self, ref: Ref, found: Found, wanted: Found) -> None:
-        """Answer ``ref`` by ``wanted`` once that is open; at once where nothing of what it had is open here."""
-        versions = wanted.target.versions
-        if any(self.engine(ref.name, version) for version in found.target.versions):
-            try:
-                for version in versions:
-                    with await self._lease(ref.name, version, wanted, None):
-                        pass  # opening it was all
-            except WhatsitError as error:
-                self._tell(ref, found, "refused", f"{type(error).__name__}: {error}", wanted)
-                return
-        self._catalogue.serve(ref, wanted)
-        self._tell(ref, found, "done", "", wanted)
+    async def _prove(self, name: str, version: int, found: Found) -> None:
+        with await self._lease(name, version, found, None):
+            pass  # opening it was all
 
-    def _moved(self, ref: Ref, task: "asyncio.Task[None]") -> None:
-        del self._swapping[ref]
-        if not task.cancelled() and task.exception() is not None:
-            log.error("unexpected error", exc_info=task.exception())
-
-    async def _end_bad_canaries(self) -> None:
-        for (name, target), trial in list(self._trials.items()):
-            if (why := trial.verdict(self._settings)) is None:
-                continue
-            del self._trials[name, target]
-            self._ended.add((name, target))
-            for ref, found in list(self._catalogue.served.items()):
-                if ref.name == name and found.target == target:
-                    self._catalogue.serve(ref, Found(Target(target.version), found.alias))
-                    self._tell(ref, found, "returned", why, self._catalogue.find(ref))
-                    await self._note_return(name, found, why)
-
-    async def _note_return(self, name: str, found: Found, why: str) -> None:
-        """Have the store say so too; another process may have been quicker, or somebody has moved the alias since."""
-        try:
-            await asyncio.to_thread(
-                partial(rollback, self.store, name, who=_WHO, why=why, alias=str(found.alias), expect=found.target)
-            )
-        except RegistryError as error:
-            log.info("canary ended here only", extra={"model": name, "alias": found.alias, "reason": str(error)})
+    def _tell_end(self, name: str, alias: str, target: Target, why: str) -> None:
+        facts = {"before": str(target), "after": str(Target(target.version)), "reason": why}
+        self.swaps.tell(name, alias, "returned", **facts)
 
     def _tidy(self) -> None:
         """Close what nobody needs, and forget what was."""
@@ -227,20 +209,9 @@ class Fleet:
             self._engines.retire(key)
         standing = {Key(name, version) for name, listing in listings.items() for version in listing.versions}
         self._engines.forget_failures(standing)
-        targets = {(name, target) for name, listing in listings.items() for target in listing.aliases.values()}
-        self._ended &= targets
-        self._trials = {key: trial for key, trial in self._trials.items() if key in targets}
-
-    def _tell(self, ref: Ref, found: Found, outcome: str, reason: str, wanted: Found) -> None:
-        facts = {
-            "model": ref.name,
-            "alias": wanted.alias or "",
-            "before": str(found.target),
-            "after": str(wanted.target),
-        }
-        level = logging.ERROR if outcome == "refused" else logging.INFO
-        log.log(level, "swap %s", outcome, extra={**facts, "reason": reason})
-        self.told(Swap(ref.name, wanted.alias or "", outcome))
+        self._trials.forget(
+            {(name, alias, target) for name, listing in listings.items() for alias, target in listing.aliases.items()}
+        )
 
 
 def default_ref(store: Store, wanted: str | None) -> Ref:

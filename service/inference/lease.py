@@ -11,6 +11,7 @@ from service.errors import DeadlinePassed, InferenceFailed, NotReady
 from service.inference.canary import Trial
 from service.inference.engine import Engine
 from service.inference.engines import Berth
+from service.inference.pipeline import Timing
 
 _FAULTS = (InferenceFailed, DeadlinePassed, NotReady)
 
@@ -41,10 +42,15 @@ class Lease:
         self._role = role
         self._began = time.monotonic()
 
-    def note(self, seconds: float | None) -> None:
-        """One of its images was answered after ``seconds``, or failed by a fault of the engine: then None."""
+    def answered(self, timing: Timing) -> None:
+        """One of its images was answered; what decoding took is the image's doing, and an old answer says nothing."""
+        if self._role is not None and timing.inference:
+            self._role.trial.note(timing.queue + timing.inference, canary=self._role.canary)
+
+    def failed(self) -> None:
+        """One of its images failed by a fault of the engine."""
         if self._role is not None:
-            self._role.trial.note(seconds, canary=self._role.canary)
+            self._role.trial.note(None, canary=self._role.canary)
 
     def __enter__(self) -> Self:
         """Nothing; it is held already."""
@@ -55,7 +61,7 @@ class Lease:
     ) -> None:
         """Let go of it."""
         if self._role is not None and kind is not None and self._is_fault(kind, self._role):
-            self.note(None)
+            self.failed()
         self._release(self._berth)
 
     def _is_fault(self, kind: type[BaseException], role: Role) -> bool:

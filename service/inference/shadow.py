@@ -8,9 +8,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-from models.errors import NotFound, WhatsitError
+from models.errors import WhatsitError
 from models.postprocess import Answer
-from models.refs import SHADOW, Ref
+from models.refs import Ref
 from models.store import Resolved
 from service.inference.examples import Examples
 from service.inference.fleet import Fleet
@@ -85,10 +85,7 @@ class Shadow:
         """Who challenges what answered; None for nobody, and for a version that was asked for by its number."""
         if resolved.alias is None:
             return None
-        try:
-            version = self._fleet.find(Ref(resolved.name, alias=SHADOW)).target.version
-        except NotFound:
-            return None
+        version = self._fleet.challenger(resolved.name)
         return None if version == resolved.version else version
 
     async def _ask(self, seen: _Seen) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from models.aliases import move_alias, rollback, set_canary
+from models.aliases import end_canary, move_alias, rollback, set_canary, versions_before
 from models.audit import Entry, append, entries, locked
 from models.errors import Conflict, InvalidManifest, InvalidRef, ModelNotFound, VersionNotFound
 from models.store import Store
@@ -287,3 +287,22 @@ def test_weights_that_make_no_sense_are_told(store: Store, written: str) -> None
     with pytest.raises(InvalidManifest, match="not a table of aliases"):
         store.targets("tiny")
     assert store.listings()["tiny"].versions == (1, 2, 3, 4)
+
+
+def test_ending_a_canary_is_no_way_back(store: Store) -> None:
+    move(store, 2, 3)
+    set_canary(store, "tiny", "production", 4, (1, 1), **WHO)
+    assert end_canary(store, "tiny", "production", **WHO) == (4, 3)
+    assert store.history("tiny")[-1].action == "end"
+    with pytest.raises(Conflict, match="has no canary"):
+        end_canary(store, "tiny", "production", **WHO)
+    assert versions_before(store, "tiny", "production") == [2]
+
+
+def test_who_expects_a_version_does_not_end_a_canary_by_going_back(store: Store) -> None:
+    move(store, 2, 3)
+    set_canary(store, "tiny", "production", 4, (1, 1), **WHO)
+    with pytest.raises(Conflict, match="at version 4, not version 3: look again"):
+        rollback(store, "tiny", **WHO, expect=3)
+    end_canary(store, "tiny", "production", **WHO)
+    assert rollback(store, "tiny", **WHO, expect=3) == (3, 2)

@@ -40,3 +40,11 @@ def test_what_an_alias_names_or_goes_back_to_stays(store: Store) -> None:
 def test_a_model_that_is_not_there(store: Store) -> None:
     with pytest.raises(ModelNotFound):
         removable(store, "nobody", 1)
+
+
+def test_also_after_a_way_back(store: Store) -> None:
+    for version in (1, 2, 3):
+        move_alias(store, "tiny", "production", version, **WHO)
+    rollback(store, "tiny", **WHO)
+    prune(store, "tiny", 1, **WHO)
+    assert rollback(store, "tiny", **WHO) == (2, 1)

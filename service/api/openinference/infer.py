@@ -99,9 +99,9 @@ def _note(lease: Lease, outcomes: Sequence[Scored | Exception], inference: Infer
     """What the images say of a canary; those that cannot be decoded say nothing, nor does a client without patience."""
     for outcome in outcomes:
         if isinstance(outcome, Scored):
-            lease.note(outcome.timing.total)
+            lease.answered(outcome.timing)
         elif isinstance(outcome, InferenceFailed) or (isinstance(outcome, DeadlinePassed) and not inference.timeout):
-            lease.note(None)
+            lease.failed()
 
 
 def _whole(outcomes: Sequence[Scored | Exception]) -> list[Scored]:

@@ -8,12 +8,15 @@ from pathlib import Path
 import pytest
 
 from models.aliases import move_alias, rollback, set_canary
-from models.errors import AliasNotFound, ModelNotFound, VersionNotFound
+from models.errors import AliasNotFound, ChecksumMismatch, ModelNotFound, VersionNotFound
 from models.refs import Ref
 from models.store import Store
 from models.targets import Target
-from service.inference.fleet import Fleet, Swap
+from service.inference.fleet import Fleet
+from service.inference.lease import Lease
 from service.inference.opening import LocalOpener
+from service.inference.pipeline import Timing
+from service.inference.swaps import Swap
 from service.settings import Settings
 from tests.support.bundles import publish_tiny
 
@@ -41,13 +44,13 @@ async def fleet(store: Store) -> AsyncIterator[Fleet]:
 def fleet_of(store: Store, **changes: object) -> Fleet:
     settings = Settings(store=store.root, default_model="tiny", threads=1, max_batch=1, **changes)
     fleet = Fleet(store, settings, LocalOpener(store, settings))
-    fleet.swaps = []  # type: ignore[attr-defined]
-    fleet.told = fleet.swaps.append  # type: ignore[attr-defined]
+    fleet.seen = []  # type: ignore[attr-defined]
+    fleet.swaps.told = fleet.seen.append  # type: ignore[attr-defined]
     return fleet
 
 
 def swaps(fleet: Fleet) -> list[Swap]:
-    found: list[Swap] = fleet.swaps  # type: ignore[attr-defined]
+    found: list[Swap] = fleet.seen  # type: ignore[attr-defined]
     return found
 
 
@@ -208,6 +211,13 @@ def clients(prefix: str = "client") -> list[Callable[[str], str]]:
     return [lambda header, number=number: f"{prefix} {number} {header}" for number in range(400)]  # type: ignore[misc]
 
 
+def show(lease: Lease, *, works: bool) -> None:
+    if works:
+        lease.answered(Timing(0, 0, 0.001, 0.001))
+    else:
+        lease.failed()
+
+
 async def shares(fleet: Fleet) -> dict[int, int]:
     found = [0, 0, 0, 0]
     for client in clients():
@@ -235,12 +245,12 @@ async def test_a_canary_that_fails_ends_by_itself_and_the_store_says_so(fleet: F
     await until(fleet, lambda: fleet.find(TINY).target.canary == 2)
     for client in clients():
         with await fleet.lease(TINY, client) as lease:
-            lease.note(0.001 if lease.resolved.version == 1 else None)
+            show(lease, works=lease.resolved.version == 1)
     await fleet.look()
-    assert fleet.find(TINY).target == Target(1)
+    assert (await shares(fleet))[1] == 400
     assert store.targets("tiny") == {"production": Target(1)}
     last = store.history("tiny")[-1]
-    assert (last.action, last.who) == ("rollback", "whatsit serve")
+    assert (last.action, last.who) == ("end", "whatsit serve")
     assert "images failed" in last.why
     assert swaps(fleet)[-1] == Swap("tiny", "production", "returned")
 
@@ -249,14 +259,109 @@ async def test_one_that_ended_does_not_begin_again_while_the_store_cannot_be_tol
     set_canary(store, "tiny", "production", 2, (50, 50), **WHO)
     for client in clients():
         with await fleet.lease(TINY, client) as lease:
-            lease.note(0.001 if lease.resolved.version == 1 else None)
+            show(lease, works=lease.resolved.version == 1)
     aliases = (store.root / "tiny" / "aliases.json").read_text()
     await fleet.look()
     (store.root / "tiny" / "aliases.json").write_text(aliases)  # as if it had never been told
     for _ in range(3):
         await fleet.look()
         await asyncio.sleep(0.01)
-    assert fleet.find(TINY).target == Target(1)
+    assert (await shares(fleet))[1] == 400
+    assert await answered_by(fleet, Ref("tiny", alias="production")) == 1, "however it is asked for"
+
+
+async def test_a_store_that_cannot_be_written_to_is_told_later(
+    fleet: Fleet, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_canary(store, "tiny", "production", 2, (50, 50), **WHO)
+    for client in clients():
+        with await fleet.lease(TINY, client) as lease:
+            show(lease, works=lease.resolved.version == 1)
+
+    def refuse(*_: object) -> None:
+        raise PermissionError("read-only")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store.place, "change", refuse)
+        patch.setattr(fleet.store.place, "change", refuse)
+        await fleet.look()
+    assert (await shares(fleet))[1] == 400
+    assert store.targets("tiny")["production"].canary == 2
+    await fleet.look()
+    assert store.targets("tiny") == {"production": Target(1)}
+
+
+async def test_a_bad_canary_ends_while_the_store_is_away(fleet: Fleet, store: Store) -> None:
+    set_canary(store, "tiny", "production", 2, (50, 50), **WHO)
+    for client in clients():
+        with await fleet.lease(TINY, client) as lease:
+            show(lease, works=lease.resolved.version == 1)
+    store.root.rename(store.root.with_name("hidden"))
+    await fleet.look()
+    assert (await shares(fleet))[1] == 400
+
+
+async def test_an_alias_of_a_version_that_is_not_there_yet_goes_on_as_it_was(fleet: Fleet, store: Store) -> None:
+    assert await answered_by(fleet) == 1
+    (store.root / "tiny" / "aliases.json").write_text('{"production": 9}')
+    await fleet.look()
+    assert await answered_by(fleet) == 1
+    (store.root / "tiny" / "aliases.json").write_text("{")
+    await fleet.look()
+    assert await answered_by(fleet) == 1
+
+
+async def test_a_disk_that_is_not_mounted_is_a_store_that_is_away(fleet: Fleet, store: Store) -> None:
+    assert await answered_by(fleet) == 1
+    hidden = store.root.rename(store.root.with_name("hidden"))
+    store.root.mkdir()
+    await fleet.look()
+    assert fleet.store_away
+    assert await answered_by(fleet) == 1
+    store.root.rmdir()
+    hidden.rename(store.root)
+    await fleet.look()
+    assert not fleet.store_away
+
+
+async def test_a_canary_that_is_not_there_leaves_its_clients_to_the_incumbent(fleet: Fleet, store: Store) -> None:
+    (store.root / "tiny" / "aliases.json").write_text('{"production": {"1": 1, "9": 99}}')
+    assert (await shares(fleet))[1] == 400
+
+
+async def test_a_process_that_starts_with_a_broken_version_goes_on_with_the_one_before(store: Store) -> None:
+    for version in (2, 3):
+        move(store, version)
+        spoil(store, version)
+    fleet = fleet_of(store)
+    assert await answered_by(fleet) == 1
+    assert await fleet.ready()
+    assert swaps(fleet) == [Swap("tiny", "production", "refused")]
+    move(store, 1)
+    move(store, 2)
+    (store.bundle("tiny", 2) / "model.onnx").write_bytes((store.bundle("tiny", 1) / "model.onnx").read_bytes())
+    fleet.allow("tiny", 2)
+    await until(fleet, lambda: fleet.find(TINY).target == Target(2))
+    await fleet.close()
+
+
+async def test_who_asks_for_a_broken_version_by_its_number_is_told(fleet: Fleet, store: Store) -> None:
+    spoil(store, 1)
+    with pytest.raises(ChecksumMismatch):
+        await fleet.lease(Ref("tiny", version=1))
+    with pytest.raises(ChecksumMismatch):
+        await fleet.lease(TINY)
+
+
+async def test_an_alias_that_goes_back_while_its_new_version_opens_stays(fleet: Fleet, store: Store) -> None:
+    assert await answered_by(fleet) == 1
+    move(store, 2)
+    await fleet.look()
+    rollback(store, "tiny", **WHO)
+    await fleet.look()
+    await asyncio.sleep(0.3)
+    assert await answered_by(fleet) == 1
+    assert swaps(fleet) == []
 
 
 async def test_a_canary_that_cannot_be_opened_leaves_its_clients_to_the_incumbent(fleet: Fleet, store: Store) -> None:
