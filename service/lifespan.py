@@ -36,7 +36,7 @@ def build_services(
     fleet = Fleet(store, settings, opener)
     fleet.swaps.told = lambda swap: metrics.swaps.add(*swap)
     loading = Loading(fleet, metrics, others=len(slot.board.of_kind("worker")) > 1)
-    shadow = Shadow(fleet, pipeline, metrics, settings)
+    shadow = Shadow(fleet, pipeline, metrics, settings, slot.board.images_inside)
     services = Services(
         *(settings, store, opener, fleet, loading, pipeline, shadow),
         *(metrics, in_flight, Bodies(settings), slot, Gate(settings, slot)),

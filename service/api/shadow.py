@@ -61,7 +61,6 @@ def _report(
     disagreements = [
         DisagreementOut(label=label, challenger_label=other, images=count)
         for (label, other), count in sorted(labels, key=lambda each: -each[1])
-        if label != other
     ]
     decisions = {
         f"{was} to {said}": count

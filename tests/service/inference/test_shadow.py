@@ -8,6 +8,7 @@ import pytest
 
 from models.aliases import move_alias
 from models.store import Store
+from service.inference import shadow
 from service.inference.examples import Examples
 from service.settings import Settings
 from tests.service.support.apps import App, running_app
@@ -30,7 +31,7 @@ async def app(tmp_path: Path) -> AsyncIterator[App]:
     publish_tiny(store.root, model=SWAPPED)
     for version, alias in ((1, "production"), (2, "shadow")):
         move_alias(store, "tiny", alias, version, who="tests", why="")
-    kept = {"shadow_examples": tmp_path / "kept", "shadow_examples_bytes": 200}
+    kept = {"shadow_examples": tmp_path / "kept", "shadow_examples_bytes": len(RED) + 10}
     async with running_app(Settings(store=store.root, threads=1, max_batch=1, shadow_share=1, **kept)) as app:
         yield app
 
@@ -82,7 +83,7 @@ async def test_it_waits_until_nobody_waits(app: App) -> None:
         await app.client.post("/v1/predict", content=RED, headers=PNG)
         await asyncio.sleep(0.1)
         assert (await app.client.get("/v1/models/tiny/shadow")).json() == []
-    assert (await report(app, 1))["disagreed"] == 1
+        assert (await report(app, 1))["disagreed"] == 1, "it does not wait for ever"
 
 
 async def test_what_finds_no_room_is_let_go_and_counted(app: App) -> None:
@@ -96,7 +97,41 @@ async def test_what_finds_no_room_is_let_go_and_counted(app: App) -> None:
 async def test_who_asks_for_a_version_by_its_number_is_not_shadowed(app: App) -> None:
     await app.client.post("/v1/models/tiny@1/predict", content=RED, headers=PNG)
     await app.client.post("/v1/models/tiny@shadow/predict", content=RED, headers=PNG)
-    assert not (await app.client.get("/v1/models/tiny/shadow")).json()
+    await app.client.post("/v1/predict", content=BLUE, headers=PNG)  # which is looked at after them
+    told = await report(app, 1)
+    assert told["disagreements"] == [{"label": "blue", "challenger_label": "red", "images": 1}]
+
+
+async def test_an_error_that_nobody_foresaw_does_not_end_it(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(*_: object) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(app.services.pipeline, "answer_in_the_background", broken)
+        await app.client.post("/v1/predict", content=RED, headers=PNG)
+        assert (await report(app, 1))["failed"] == 1
+    await app.client.post("/v1/predict", content=RED, headers=PNG)
+    assert (await report(app, 2))["disagreed"] == 1
+
+
+async def test_too_many_pairs_are_counted_together(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shadow, "_PAIRS", 1)
+    for image in (RED, BLUE, RED):
+        await app.client.post("/v1/predict", content=image, headers=PNG)
+    told = await report(app, 3)
+    assert sum(row["images"] for row in told["disagreements"]) == told["disagreed"] == 3
+    assert {"label": "(others)", "challenger_label": "(others)", "images": 1} in told["disagreements"]
+
+
+async def test_without_a_challenger_the_store_is_not_asked_for_one(app: App) -> None:
+    store = app.services.store
+    (store.root / "tiny" / "aliases.json").write_text('{"production": 1}')
+    await app.services.fleet.look()
+    assert (await app.client.post("/v1/predict", content=RED, headers=PNG)).status_code == 200
+    store.root.rename(store.root.with_name("hidden"))
+    for _ in range(30):
+        assert (await app.client.post("/v1/predict", content=RED, headers=PNG)).status_code == 200
+        await asyncio.sleep(0.003)
 
 
 async def test_a_challenger_that_cannot_be_opened_harms_nobody(app: App) -> None:
@@ -111,6 +146,19 @@ def test_nothing_is_kept_unless_it_is_asked_for(tmp_path: Path) -> None:
     assert list(examples.list("tiny")) == []
     assert examples.read("tiny", "0" * 32) is None
     assert list(tmp_path.iterdir()) == []
+
+
+def test_only_the_user_of_the_service_may_read_them(tmp_path: Path) -> None:
+    examples = Examples(tmp_path / "kept", 10_000)
+    examples.keep("tiny", ("1", "2"), "red", "blue", RED)
+    examples.keep("tiny", ("1", "2"), "red", "blue", RED)
+    [example] = examples.list("tiny")
+    assert examples.read("tiny", example.id) == RED
+    files = list((tmp_path / "kept" / "tiny").iterdir())
+    assert len(files) == 2
+    assert all(file.stat().st_mode & 0o077 == 0 for file in (*files, files[0].parent))
+    (tmp_path / "kept" / "tiny" / f"{'0' * 32}.json").write_text("")
+    assert list(examples.list("tiny")) == [example]
 
 
 def test_a_folder_that_cannot_be_written_to_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
