@@ -3,7 +3,8 @@
     python -m benchmarks.swaps [--swaps 100] [--rate 200] [--workers auto]
 
 Half of the time nothing moves, to compare with. Then the alias goes back and forth between the two shipped versions of
-cifar10. Each answer's probabilities are held against those that the version that it names gives for the same image.
+cifar10. Each answer's probabilities are held against those that the version that it names gives for the same image; the
+images are turned and cut until the two versions differ on each by more than can be mistaken.
 """
 
 import argparse
@@ -15,9 +16,13 @@ import subprocess
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.request import urlopen
+
+import numpy as np
+from PIL import Image
 
 from benchmarks.soak import request
 from models.aliases import move_alias
@@ -31,6 +36,7 @@ from service.demo import SAMPLES
 _MODEL, _VERSIONS = "cifar10", (1, 2)
 _CONNECTIONS = 8
 _TOLERANCE = 0.02  # between a batch of one and of eight, and what is rounded in answers
+_DIFFERENT = 0.1
 
 
 @dataclass
@@ -65,6 +71,23 @@ def expected(store: Store, images: list[bytes]) -> dict[int, list[list[float]]]:
     return told
 
 
+def telling(store: Store) -> list[bytes]:
+    """Images by which the versions can be told apart: the samples as they are, turned, and cut."""
+    samples = sorted((SAMPLES / _MODEL).iterdir())
+    images = [Image.open(file).convert("RGB") for file in samples if file.suffix in {".jpg", ".png"}]
+    turned = [image.rotate(angle, expand=True) for image in images for angle in (0, 90, 180, 270)]
+    cut = [image.crop((0, 0, image.width * share // 4, image.height)) for image in turned for share in (2, 3, 4)]
+    encoded = [_encode(image) for image in cut]
+    first, second = (np.array(rows) for rows in expected(store, encoded).values())
+    return [image for image, far in zip(encoded, np.abs(first - second).max(axis=1) > _DIFFERENT, strict=True) if far]
+
+
+def _encode(image: Image.Image) -> bytes:
+    file = BytesIO()
+    image.save(file, "JPEG", quality=90)
+    return file.getvalue()
+
+
 class Clients:
     """Send at a steady rate, whatever comes back."""
 
@@ -83,8 +106,13 @@ class Clients:
             due += _CONNECTIONS / rate
             await asyncio.sleep(max(0.0, due - time.monotonic()))
             place = (place + 1) % len(self._requests)
-            writer.write(self._requests[place])
-            status, answer = await _read(reader)
+            try:
+                writer.write(self._requests[place])
+                status, answer = await _read(reader)
+            except (ConnectionError, asyncio.IncompleteReadError) as error:
+                self.tally.failed[type(error).__name__] += 1
+                reader, writer = await asyncio.open_connection(HOST, self._port)
+                continue
             self.tally.seconds.append(time.monotonic() - due)
             if status == "200":
                 self._check(place, answer)
@@ -107,8 +135,8 @@ async def _read(reader: asyncio.StreamReader) -> tuple[str, dict[str, object]]:
 
 async def measure(service: Running, store: Store, given: argparse.Namespace) -> None:
     """Both halves."""
-    samples = sorted((SAMPLES / _MODEL).iterdir())
-    images = [file.read_bytes() for file in samples if file.suffix in {".jpg", ".png"}]
+    images = telling(store)
+    print(f"{len(images)} images on which the versions differ by more than {_DIFFERENT}")
     clients = Clients(service.port, images, expected(store, images))
     tasks = [asyncio.create_task(clients.send(number, given.rate)) for number in range(_CONNECTIONS)]
     await asyncio.sleep(2)
@@ -130,6 +158,9 @@ async def measure(service: Running, store: Store, given: argparse.Namespace) -> 
     print("the service counted:", *(await asyncio.to_thread(_counted, service)))
     for task in tasks:
         task.cancel()
+    ended = await asyncio.gather(*tasks, return_exceptions=True)
+    if unexpected := [error for error in ended if not isinstance(error, asyncio.CancelledError)]:
+        raise RuntimeError(f"clients have ended: {unexpected}")
 
 
 def _counted(service: Running) -> list[str]:
