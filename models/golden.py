@@ -53,22 +53,23 @@ class GoldenImage:
 
 
 class GoldenEntry(Strict):
-    """One golden image and the probabilities recorded for it; ``label`` is that of the best one, by its name.
-
-    By it labels are noticed that were mixed up since; None in versions that were published before there were any.
-    """
+    """One golden image and the probabilities recorded for it."""
 
     file: FileName
     source: str
     probabilities: tuple[float, ...]
-    label: str | None = None
 
 
 class Golden(Strict):
-    """``golden/golden.json``; no probability may differ by more than ``tolerance``."""
+    """``golden/golden.json``; no probability may differ by more than ``tolerance``.
+
+    By ``labels`` it is noticed when those of the manifest, which is in no checksum, were mixed up; None in versions
+    that were published before they were recorded.
+    """
 
     tolerance: float = Field(gt=0, lt=0.5)
     images: tuple[GoldenEntry, ...] = Field(min_length=1, max_length=MAX_IMAGES)
+    labels: tuple[str, ...] | None = None
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:
@@ -106,7 +107,7 @@ def record(
 ) -> Golden:
     """Run ``images`` one by one and note what comes back, and how far it may be from that on other machines.
 
-    That is at least ``tolerance``. Where there are ``labels``, the best one's is noted as well.
+    That is at least ``tolerance``. ``labels`` are noted as well.
 
     Raises ImageError naming one that cannot be used, GoldenMismatch when what comes back are no probabilities,
     InvalidManifest when the names are no file names, or there are no images.
@@ -119,16 +120,12 @@ def record(
             raise GoldenMismatch(f"{image.name}: what the graph gives are no probabilities that add up to 1")
     try:
         entries = [
-            GoldenEntry(
-                file=image.name,
-                source=image.source,
-                probabilities=tuple(answer[0].tolist()),
-                label=labels[int(answer[0].argmax())] if labels else None,
-            )
+            GoldenEntry(file=image.name, source=image.source, probabilities=tuple(answer[0].tolist()))
             for image, answer in zip(images, answers, strict=True)
         ]
         rounding = _MARGIN * max(map(partial(_moved, session), pixels, answers), default=0.0)
-        return Golden(tolerance=round(max(tolerance, rounding), 4), images=tuple(entries))
+        most = round(max(tolerance, rounding), 4)
+        return Golden(tolerance=most, images=tuple(entries), labels=tuple(labels) or None)
     except ValidationError as error:
         raise InvalidManifest(f"golden images: {first_problem(error)}") from error
 
@@ -170,12 +167,10 @@ def load(bundle: Path, golden: Golden, spec: InputSpec) -> Pixels:
 
 
 def check_labels(golden: Golden, labels: Sequence[str]) -> None:
-    """Raise GoldenMismatch where the best probability of a golden image has another label than when it was recorded."""
-    for entry in golden.images:
-        best = max(range(len(entry.probabilities)), key=entry.probabilities.__getitem__)
-        said = labels[best] if best < len(labels) else None
-        if entry.label is not None and entry.label != said:
-            raise GoldenMismatch(f"{entry.file}: it was recorded as {entry.label!r} and would be answered {said!r}")
+    """Raise GoldenMismatch where ``labels`` are not those that were recorded, in the same order."""
+    for recorded, label in itertools.zip_longest(golden.labels or labels, labels):
+        if recorded != label:
+            raise GoldenMismatch(f"the labels were changed since it was published: {recorded!r} is {label!r} now")
 
 
 def replay(session: Session, golden: Golden, pixels: Pixels, tolerance: float | None = None) -> None:

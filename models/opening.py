@@ -13,7 +13,7 @@ from models.manifest import Manifest, Precision
 from models.precision import Asked, RealDevice, choose
 from models.preprocess import Pixels
 from models.runtime import Device, Session, read_graph, real_devices
-from models.store import Store, default_root, read_manifest
+from models.store import Store, default_root, is_replaceable, read_manifest
 from models.trust import Trusted
 
 log = logging.getLogger(__name__)
@@ -113,8 +113,8 @@ def check_files(bundle: Path, manifest: Manifest) -> None:
 
 
 def _is_shipped(bundle: Path) -> bool:
-    """Whether it came with the installation, whose files are links to a cache with some installers."""
-    return default_root().resolve() in bundle.resolve().parents
+    """Whether it came with an installation, whose files are links to a cache with some installers."""
+    return is_replaceable(default_root()) and default_root().resolve() in bundle.resolve().parents
 
 
 def sha256_of(path: Path) -> str:

@@ -87,7 +87,7 @@ def hard_linked(bundle: Path) -> None:
     ("spoil", "told"),
     [
         (corrupt, "ChecksumMismatch: model.onnx is not what was published"),
-        (untruthful, "GoldenMismatch: 0.png: it was recorded as 'red' and would be answered 'green'"),
+        (untruthful, "GoldenMismatch: the labels were changed since it was published: 'red' is 'green' now"),
         (with_external_data, "UnsafeGraph: "),
         (hard_linked, "ChecksumMismatch: model.onnx is a hard link"),
     ],
