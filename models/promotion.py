@@ -1,18 +1,20 @@
 """Promotion: what must hold before an alias names another version. Going back (``models.aliases.rollback``) is free."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from models.aliases import ANY, Expected, move_alias
+from models.aliases import ANY, Expected, move_alias, set_canary
 from models.errors import BundleError, NotFound, PromotionRefused, ReasonMissing, SignatureMissing
-from models.manifest import Manifest, Metrics
+from models.manifest import Manifest, Metrics, Provenance
 from models.policy import Check, Policy, failures, judge
 from models.refs import SHADOW, check_alias
 from models.store import Store
 from models.targets import Target
 
 _NAMED = 5
+_MOST = 50  # percent, from which on a canary is as good as promoted
+_ANY_FIGURES = Policy(max_accuracy_drop=1, max_macro_f1_drop=1, max_class_drop=1)
 
 
 class Candidate(Protocol):
@@ -25,6 +27,10 @@ class Candidate(Protocol):
     @property
     def metrics(self) -> Metrics | None:
         """What it reached on a test split; None where it was not evaluated."""
+
+    @property
+    def provenance(self) -> Provenance | None:
+        """What it was made of; None where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +57,11 @@ def terms_of(policy: Policy, *, new_labels: bool, force: bool, why: str) -> Term
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was found out: the version that would be replaced, and the checks, passed or not."""
+    """What was found out: the version that would be replaced, the checks, passed or not, and a note for people."""
 
     before: int | None
     checks: Sequence[Check] = ()
+    note: str = ""
 
     @property
     def passed(self) -> bool:
@@ -84,6 +91,29 @@ def promote(
     return verdict
 
 
+def start_canary(  # noqa: PLR0913 - as promote, and the share
+    store: Store,
+    candidate: Manifest,
+    alias: str,
+    percent: int,
+    *,
+    who: str,
+    why: str,
+    expect: Expected = ANY,
+    terms: Terms = USUAL,
+) -> Target:
+    """Let the version of ``candidate`` answer ``percent``, 1 to 99, of the requests for ``alias``.
+
+    Its labels have to be those of the version that the alias names, as in a promotion; from half of the requests on it
+    goes through the gate as well. Raises what ``promote`` raises, and Conflict where there is nobody to go beside.
+    """
+    trial = terms if percent >= _MOST else replace(terms, policy=_ANY_FIGURES)
+    before = check_promotion(store, candidate.name, alias, candidate, expect=expect, terms=trial).before
+    shares = (100 - percent, percent)
+    expected = expect if isinstance(expect, Target) else before
+    return set_canary(store, candidate.name, alias, candidate.version, shares, who=who, why=why, expect=expected)
+
+
 def check_promotion(
     store: Store,
     name: str,
@@ -109,7 +139,12 @@ def check_promotion(
     if incumbent is not None and not terms.new_labels:
         _refuse_new_labels(incumbent, alias, candidate)
     # A shadow answers nobody, and is there to find out.
-    verdict = Verdict(before, [] if alias == SHADOW else _checks(candidate, incumbent, terms.policy))
+    checks = (
+        []
+        if alias == SHADOW
+        else judge(terms.policy.of(name), candidate.metrics, incumbent.metrics if incumbent else None)
+    )
+    verdict = Verdict(before, checks, _note(candidate, incumbent))
     if not verdict.passed and not terms.force:
         raise _refusal(name, alias, verdict)
     return verdict
@@ -121,13 +156,13 @@ def _before(store: Store, name: str, alias: str, expect: Expected) -> int | None
     return expect.version if isinstance(expect, Target) else expect
 
 
-def _checks(candidate: Candidate, incumbent: Manifest | None, policy: Policy) -> list[Check]:
-    """Whoever was never evaluated reached nothing, which passes where nothing is asked for and nobody was better."""
-    before = None if incumbent is None else incumbent.metrics
-    if candidate.metrics is not None:
-        return judge(policy, candidate.metrics, before)
-    least = max(policy.min_accuracy, before.accuracy - policy.max_accuracy_drop if before else 0)
-    return [Check("accuracy (never evaluated)", 0, before.accuracy if before else None, least)]
+def _note(candidate: Candidate, incumbent: Manifest | None) -> str:
+    """Whether the two were measured on the same images, as far as that is known."""
+    if incumbent is None or candidate.provenance is None or incumbent.provenance is None:
+        return ""
+    if candidate.provenance.data_fingerprint == incumbent.provenance.data_fingerprint:
+        return ""
+    return f"the candidate was measured on other images than version {incumbent.version}"
 
 
 def _refusal(name: str, alias: str, verdict: Verdict) -> PromotionRefused:
@@ -137,9 +172,10 @@ def _refusal(name: str, alias: str, verdict: Verdict) -> PromotionRefused:
     )
     more = f"; and {len(failed) - _NAMED} more" if len(failed) > _NAMED else ""
     beside = "" if verdict.before is None else f" in place of version {verdict.before}"
+    note = f" ({verdict.note})" if verdict.note else ""
     return PromotionRefused(
-        f"the candidate does not pass the gate of {name}@{alias}{beside}: {told}{more}; overrule it with --force and a "
-        "reason (--why), or change [promotion] in whatsit.toml",
+        f"the candidate does not pass the gate of {name}@{alias}{beside}: {told}{more}{note}; overrule it by force and "
+        "with a reason, or change [promotion] in whatsit.toml",
         tuple(verdict.checks),
     )
 
@@ -156,7 +192,7 @@ def _refuse_new_labels(incumbent: Manifest, alias: str, candidate: Candidate) ->
     if changes:
         raise PromotionRefused(
             f"{incumbent.name}@{alias} would answer with other labels than version {incumbent.version} does: "
-            f"{changes}; if its clients are ready for that, say so with --new-labels, else use another alias or model"
+            f"{changes}; if its clients are ready for that, say so (new labels), else use another alias or model"
         )
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field
 
 from models.manifest import Manifest, Precision
 from models.policy import Check
@@ -62,12 +62,13 @@ class ModelsOut(BaseModel):
 
 
 class AliasChange(BaseModel):
-    """What an alias is to name: a `version`, or two by their `weights`, of which the first is the incumbent."""
+    """What an alias is to name: a `version`, or a `canary` that answers a `percent` of its requests."""
 
     model_config = ConfigDict(extra="forbid")
 
     version: int | None = Field(None, ge=1)
-    weights: dict[PositiveInt, PositiveInt] | None = Field(None, examples=[{"3": 95, "4": 5}])
+    canary: int | None = Field(None, ge=1, description="The version to try beside the one that it names.")
+    percent: int | None = Field(None, ge=1, le=99, description="The share of the requests that the canary answers.")
     expect: int | Literal["any"] | None = Field(
         "any", description="What it must name now, else 409: a version, null for nothing yet, or any."
     )
@@ -104,6 +105,7 @@ class AliasOut(BaseModel):
     target: _TargetOut
     before: int | None
     checks: list[CheckOut]
+    note: str = ""
 
 
 class RollbackIn(BaseModel):

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Path, Query, Request
 
-from models.aliases import ANY, Expected, rollback, set_canary
+from models.aliases import ANY, Expected, rollback
 from models.opening import prove_version
-from models.promotion import promote, terms_of
+from models.promotion import Terms, promote, start_canary, terms_of
 from models.refs import PRODUCTION, check_alias, check_name, parse_version
 from service.api.documentation import problems
 from service.api.models import Name, Version
@@ -34,7 +34,7 @@ async def move(name: Name, alias: _Alias, change: AliasChange, request: Request,
     """
     check_name(name)
     check_alias(alias)
-    work = _start_canary if change.weights else _promote
+    work = _promote if change.canary is None and change.percent is None else _start_canary
     return await asyncio.to_thread(work, services, name, alias, change, _who(request))
 
 
@@ -64,9 +64,9 @@ async def remove(
 
 def _promote(services: Services, name: str, alias: str, change: AliasChange, who: str) -> AliasOut:
     if change.version is None:
-        raise MalformedRequest("say which version, or the weights of two")
+        raise MalformedRequest("say which version, or which canary at which percentage")
     store, version = services.store, change.version
-    terms = terms_of(services.settings.promotion, new_labels=change.new_labels, force=change.force, why=change.why)
+    terms = _terms(services, change)
     prove_version(store, name, version)
     verdict = promote(
         store,
@@ -78,26 +78,23 @@ def _promote(services: Services, name: str, alias: str, change: AliasChange, who
         terms=terms,
     )
     checks = [CheckOut.of(check) for check in verdict.checks]
-    return AliasOut(alias=alias, target=version, before=verdict.before, checks=checks)
+    return AliasOut(alias=alias, target=version, before=verdict.before, checks=checks, note=verdict.note)
 
 
 def _start_canary(services: Services, name: str, alias: str, change: AliasChange, who: str) -> AliasOut:
-    weights = change.weights or {}
-    if change.version is not None or len(weights) != 2:
-        raise MalformedRequest("weights are those of two versions, the incumbent's and the canary's, without a version")
-    incumbent, canary = weights
-    prove_version(services.store, name, canary)
-    target = set_canary(
-        services.store,
-        name,
-        alias,
-        canary,
-        (weights[incumbent], weights[canary]),
-        who=who,
-        why=change.why,
-        expect=incumbent,
-    )
+    store, canary, percent = services.store, change.canary, change.percent
+    if change.version is not None or canary is None or percent is None:
+        raise MalformedRequest("a canary is begun by its number and a percentage, without a version")
+    prove_version(store, name, canary)
+    candidate, expect, why = store.manifest(name, canary), _expected(change.expect), change.why
+    terms = _terms(services, change)
+    target = start_canary(store, candidate, alias, percent, who=who, why=why, expect=expect, terms=terms)
     return AliasOut(alias=alias, target=target.written, before=target.version, checks=[])
+
+
+def _terms(services: Services, change: AliasChange) -> Terms:
+    policy = services.settings.promotion
+    return terms_of(policy, new_labels=change.new_labels, force=change.force, why=change.why)
 
 
 def _expected(expect: int | str | None) -> Expected:

@@ -8,12 +8,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from models.aliases import ANY, Expected, rollback, set_canary
+from models.aliases import ANY, Expected, rollback
 from models.audit import who
 from models.errors import PromotionRefused
 from models.opening import prove_version
 from models.policy import Check, read_policy
-from models.promotion import promote, terms_of
+from models.promotion import promote, start_canary, terms_of
 from models.pruning import prune, removable
 from models.refs import PRODUCTION, parse_ref
 from service.cli.options import JsonOption, StoreOption, WhyOption, open_store, print_json
@@ -80,17 +80,23 @@ def promote_(  # noqa: PLR0913, PLR0917 - one for each option
         )
         return
     typer.echo(f"{resolved.name}@{alias}: version {resolved.version} (was {verdict.before or 'no version'})")
+    if verdict.note:
+        typer.echo(f"note: {verdict.note}")
 
 
-def canary(
+def canary(  # noqa: PLR0913, PLR0917 - one for each option
     ref: Ref,
     alias: _Alias,
     percent: Annotated[int, typer.Option(min=1, max=99, help="The share of the requests that it answers.")] = 5,
     store: StoreOption = None,
     expect: _Expect = None,
+    new_labels: _NewLabels = False,
+    force: _Force = False,
     why: WhyOption = "",
 ) -> None:
     """Let a version answer a share of the requests for an alias, beside the version that the alias names.
+
+    Its labels have to be the same; from half of the requests on it goes through the gate of `promote`.
 
     A client meets the same one of the two every time: by the header X-Client-Id, else by its key. A service that runs
     ends the canary by itself when it fails or slows down; `rollback` ends it by hand, `promote` lets it have all.
@@ -101,8 +107,9 @@ def canary(
     resolved = place.resolve(parse_ref(ref))
     prove_version(place, resolved.name, resolved.version)
     expected: Expected = ANY if expect is None else expect
-    shares = (100 - percent, percent)
-    target = set_canary(place, resolved.name, alias, resolved.version, shares, who=who(), why=why, expect=expected)
+    terms = terms_of(read_policy(), new_labels=new_labels, force=force, why=why)
+    candidate = place.manifest(resolved.name, resolved.version)
+    target = start_canary(place, candidate, alias, percent, who=who(), why=why, expect=expected, terms=terms)
     typer.echo(f"{resolved.name}@{alias}: {target}")
 
 

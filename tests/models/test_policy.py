@@ -80,3 +80,23 @@ def test_one_that_makes_no_sense_is_told(tmp_path: Path, content: str, told: str
     (tmp_path / "whatsit.toml").write_text(content)
     with pytest.raises(InvalidPolicy, match=told):
         read_policy(tmp_path / "whatsit.toml")
+
+
+def test_a_model_may_have_rules_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "whatsit.toml").write_text(
+        "[promotion]\nmin_accuracy = 0.9\n[promotion.models.pets]\nmin_accuracy = 0.5\n"
+    )
+    policy = read_policy(tmp_path / "whatsit.toml")
+    assert (policy.of("pets").min_accuracy, policy.of("others").min_accuracy) == (0.5, 0.9)
+
+
+def test_the_environment_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WHATSIT_PROMOTION", '{"min_accuracy": 0.7}')
+    assert read_policy(tmp_path / "whatsit.toml").min_accuracy == 0.7
+
+
+def test_who_was_never_evaluated_reached_nothing() -> None:
+    policy = Policy(min_macro_f1=0.1, min_class_recall=0.1, class_floors={"cat": 0.1})
+    assert len(failures(judge(policy, None, None))) == 3
+    assert failures(judge(Policy(), None, None)) == []
+    assert [check.what for check in failures(judge(Policy(), None, metrics()))] == ["accuracy (never evaluated)"]

@@ -100,7 +100,7 @@ async def test_a_version_that_does_not_prove_itself_is_refused(app: App, store: 
 
 async def test_a_canary_begins_and_ends(app: App, store: Store) -> None:
     await put(app, version=1)
-    begun = await put(app, weights={"1": 50, "2": 50}, why="to try")
+    begun = await put(app, canary=2, percent=50, why="to try")
     assert begun.json()["target"] == {"1": 50, "2": 50}
     assert store.targets("tiny") == {"production": Target(1, 2, (50, 50))}
     assert (await app.client.get("/v1/models/tiny/versions/2")).json()["aliases"] == ["production"]
@@ -122,11 +122,16 @@ async def test_a_canary_begins_and_ends(app: App, store: Store) -> None:
     ("members", "status"),
     [
         ({}, 400),
-        ({"version": 1, "weights": {"1": 1, "2": 1}}, 400),
-        ({"weights": {"1": 1}}, 400),
-        ({"weights": {"1": 1, "2": 0}}, 400),
-        ({"weights": {"2": 9, "1": 1}}, 409),
-        ({"weights": {"1": 9, "7": 1}}, 404),
+        ({"version": 1, "canary": 2, "percent": 5}, 400),
+        ({"canary": 2}, 400),
+        ({"percent": 5}, 400),
+        ({"canary": 2, "percent": 0}, 400),
+        ({"canary": 2, "percent": 100}, 400),
+        ({"canary": 1, "percent": 5}, 409),
+        ({"canary": 7, "percent": 5}, 404),
+        ({"canary": 2, "percent": 5, "expect": 7}, 409),
+        ({"canary": 4, "percent": 5}, 409),
+        ({"canary": 3, "percent": 50}, 409),
         ({"version": 9}, 404),
         ({"version": 0}, 400),
         ({"version": 2, "exepct": 1}, 400),
