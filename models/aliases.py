@@ -107,6 +107,25 @@ def versions_before(store: Store, name: str, alias: str) -> list[int]:
     return _past(store.history(name), alias, current)[::-1]
 
 
+def remove_alias(store: Store, name: str, alias: str, *, who: str, why: str, expect: Expected = ANY) -> int:
+    """Let ``alias`` name nothing any more; returns the version that it named.
+
+    Raises Conflict where there is no such alias, or it names something else than is expected.
+    """
+
+    def decide(listing: Listing, _: Sequence[Entry]) -> Entry:
+        stands = listing.targets.get(alias)
+        _check(name, alias, stands, expect)
+        if stands is None:
+            raise Conflict(f"{name} has no alias {alias!r}")
+        return Entry(action="unalias", alias=alias, before=stands.version, who=who, why=why)
+
+    store.listing(name)
+    before = store.place.change(name, decide).before
+    assert before is not None  # noqa: S101 - as decided
+    return before
+
+
 def rollback(
     store: Store, name: str, *, who: str, why: str, alias: str = PRODUCTION, expect: Expected = ANY
 ) -> tuple[int, int]:

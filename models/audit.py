@@ -3,7 +3,7 @@
 import fcntl
 import getpass
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +28,7 @@ class Entry(Strict):
     would have refused; ``end`` is that of a canary.
     """
 
-    action: Literal["publish", "sign", "move", "canary", "end", "rollback", "remove"]
+    action: Literal["publish", "sign", "move", "canary", "end", "rollback", "unalias", "remove"]
     alias: str | None = None
     before: int | None = None
     after: int | None = None
@@ -37,6 +37,13 @@ class Entry(Strict):
     who: str
     why: str
     at: datetime = Field(default_factory=_now)
+
+    def applied_to(self, targets: Mapping[str, Target]) -> dict[str, Target]:
+        """What the aliases of the model name after it, given what they named before."""
+        others = {alias: target for alias, target in targets.items() if alias != self.alias}
+        if self.alias is None or self.target is None:
+            return others
+        return others | {self.alias: self.target}
 
     @property
     def target(self) -> Target | None:

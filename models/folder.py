@@ -85,8 +85,8 @@ class Folder:
             append(folder, entry)
             if entry.action == "remove" and entry.before is not None:
                 self._remove(name, entry.before)
-            elif entry.alias is not None and (target := entry.target) is not None:
-                self._write(name, {**listing.targets, entry.alias: target})
+            elif entry.alias is not None:
+                self._write(name, entry.applied_to(listing.targets))
         return entry
 
     def _write(self, name: str, targets: dict[str, Target]) -> None:

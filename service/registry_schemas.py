@@ -47,11 +47,15 @@ _TargetOut = Annotated[
 
 
 class ModelOut(BaseModel):
-    """One model with its aliases and versions."""
+    """One model with its aliases and versions; `answered_by` is what this process answers each alias by, once asked.
+
+    It differs from `aliases` while a version is being opened, or when one was refused.
+    """
 
     name: str
     default: bool
     aliases: dict[str, _TargetOut]
+    answered_by: dict[str, _TargetOut]
     versions: list[VersionOut]
 
 
@@ -124,6 +128,13 @@ class RollbackOut(BaseModel):
     alias: str
     left: int
     version: int
+
+
+class RemovedAliasOut(BaseModel):
+    """The alias that is no more, and the version that it named."""
+
+    alias: str
+    before: int
 
 
 class RemovedOut(BaseModel):

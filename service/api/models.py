@@ -49,7 +49,9 @@ def _model(services: Services, name: str) -> ModelOut:
     store = services.store
     versions = [_version(services, name, version) for version in store.versions(name)]
     aliases = {alias: target.written for alias, target in store.targets(name).items()}
-    return ModelOut(name=name, default=_is_default(services, name), aliases=aliases, versions=versions)
+    answered_by = {alias: target.written for alias, target in services.fleet.answered_by(name).items()}
+    default = _is_default(services, name)
+    return ModelOut(name=name, default=default, aliases=aliases, answered_by=answered_by, versions=versions)
 
 
 def _version(services: Services, name: str, version: int) -> VersionOut:

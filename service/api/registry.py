@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Path, Query, Request
 
-from models.aliases import ANY, Expected, rollback
+from models.aliases import ANY, Expected, remove_alias, rollback
 from models.opening import prove_version
 from models.promotion import Terms, promote, start_canary, terms_of
 from models.refs import PRODUCTION, check_alias, check_name, parse_version
@@ -14,7 +14,15 @@ from service.api.documentation import problems
 from service.api.models import Name, Version
 from service.deps import Services, ServicesDep
 from service.errors import MalformedRequest
-from service.registry_schemas import AliasChange, AliasOut, CheckOut, RemovedOut, RollbackIn, RollbackOut
+from service.registry_schemas import (
+    AliasChange,
+    AliasOut,
+    CheckOut,
+    RemovedAliasOut,
+    RemovedOut,
+    RollbackIn,
+    RollbackOut,
+)
 
 router = APIRouter(prefix="/v1/models", tags=["registry"], responses=problems(400, 404, 409, 503))
 
@@ -36,6 +44,16 @@ async def move(name: Name, alias: _Alias, change: AliasChange, request: Request,
     check_alias(alias)
     work = _promote if change.canary is None and change.percent is None else _start_canary
     return await asyncio.to_thread(work, services, name, alias, change, _who(request))
+
+
+@router.delete("/{name}/aliases/{alias}")
+async def remove_an_alias(
+    name: Name, alias: _Alias, request: Request, services: ServicesDep, why: Annotated[str, _WHY] = ""
+) -> RemovedAliasOut:
+    """Let an alias name nothing any more; the version that it named stays."""
+    check_alias(alias)
+    work = partial(remove_alias, services.store, check_name(name), alias, who=_who(request), why=why)
+    return RemovedAliasOut(alias=alias, before=await asyncio.to_thread(work))
 
 
 @router.post("/{name}/rollback")

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from models.aliases import ANY, Expected, rollback
+from models.aliases import ANY, Expected, remove_alias, rollback
 from models.audit import who
 from models.errors import PromotionRefused
 from models.opening import prove_version
@@ -31,6 +31,7 @@ def register(app: typer.Typer) -> None:
     app.command("promote")(promote_)
     app.command("canary")(canary)
     app.command("rollback")(rollback_)
+    app.command("unalias")(unalias)
     app.command("history")(history)
     app.command("prune")(prune_)
 
@@ -127,6 +128,16 @@ def rollback_(
     expected: Expected = ANY if expect is None else expect
     left, now = rollback(open_store(store), name, who=who(), why=why, alias=alias, expect=expected)
     typer.echo(f"{name}@{alias}: version {now} (was {left})")
+
+
+def unalias(name: _Name, alias: _Alias, store: StoreOption = None, expect: _Expect = None, why: WhyOption = "") -> None:
+    """Let an alias name nothing any more; the version that it named stays.
+
+    Example: whatsit models unalias cifar10 shadow
+    """
+    expected: Expected = ANY if expect is None else expect
+    before = remove_alias(open_store(store), name, alias, who=who(), why=why, expect=expected)
+    typer.echo(f"{name}@{alias}: removed (was {before})")
 
 
 def prune_(

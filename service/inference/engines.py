@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 State = Literal["available", "loading", "ready", "failed", "unloaded"]
 # A version that failed its proof is not proved again at every request.
 _FAILED_FOR_S = 30.0
+_OPENED_AT_ONCE = 2  # strangers may ask for all versions by their numbers
 
 
 class Key(NamedTuple):
@@ -30,20 +31,15 @@ class Key(NamedTuple):
 class Berth:
     """The place of one version: what opens its engine, or has, and who uses it; all in the thread of the loop."""
 
-    __slots__ = ("key", "leaving", "task", "used", "users")
+    __slots__ = ("engine", "key", "leaving", "task", "used", "users")
 
     def __init__(self, key: Key, task: "asyncio.Task[Engine]", now: float) -> None:
         self.key = key
         self.task = task
+        self.engine: Engine | None = None  # once it is open
         self.users = 0
         self.used = now  # when it was last asked for
         self.leaving = False  # closed as soon as nobody uses it
-
-    @property
-    def engine(self) -> Engine | None:
-        """Its engine, once that is open."""
-        done = self.task.done() and not self.task.cancelled() and self.task.exception() is None
-        return self.task.result() if done else None
 
 
 class Engines:
@@ -56,6 +52,7 @@ class Engines:
         self._berths: dict[Key, Berth] = {}
         self._failed: dict[Key, tuple[float, WhatsitError]] = {}
         self._closing: set[asyncio.Task[None]] = set()
+        self._slots = asyncio.Semaphore(_OPENED_AT_ONCE)
 
     def berth(self, key: Key) -> Berth:
         """That of a version, whose opening begins when it has none; raises what refused it a moment ago."""
@@ -129,7 +126,8 @@ class Engines:
         opening = [berth.task for berth in berths]
         if opening:  # one that hangs is given up; its thread ends with the process
             await asyncio.wait(opening, timeout=self._run_timeout)
-        closing = [self._end(berth.engine) for berth in berths if berth.engine]
+        done = (task for task in opening if task.done() and not task.cancelled() and task.exception() is None)
+        closing = [self._end(task.result()) for task in done]
         await asyncio.gather(*closing, *self._closing, return_exceptions=True)
 
     async def _end(self, engine: Engine) -> None:
@@ -162,7 +160,7 @@ class Engines:
         facts = {"model": berth.key.model, "version": berth.key.version, "reason": "a run does not come back"}
         log.error("engine replaced", extra=facts)
         engine.abandon(self._run_timeout)
-        berth.task = self._open_soon(berth.key)
+        berth.engine, berth.task = None, self._open_soon(berth.key)
         berth.task.add_done_callback(partial(self._hand_over, engine, berth))
 
     def _hand_over(self, engine: Engine, berth: Berth, _: object) -> None:
@@ -180,13 +178,19 @@ class Engines:
 
     def _settled(self, key: Key, task: "asyncio.Task[Engine]") -> None:
         """Forget an opening that failed, so that it can be tried again; it was logged, and perhaps nobody waits."""
+        failed = task.cancelled() or task.exception() is not None
         berth = self._berths.get(key)
-        if (task.cancelled() or task.exception() is not None) and berth is not None and berth.task is task:
+        if berth is None or berth.task is not task:
+            return
+        if failed:
             del self._berths[key]
+        else:
+            berth.engine = task.result()
 
     async def _open(self, key: Key) -> Engine:
         try:
-            engine = await self._opener(*key)
+            async with self._slots:
+                engine = await self._opener(*key)
         except (NotFound, NotReady):  # removed since it was found; or it may be opened in a moment
             raise
         except (BundleError, DeviceUnavailable) as error:

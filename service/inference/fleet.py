@@ -15,7 +15,7 @@ from service.errors import NotReady, Unloaded
 from service.inference.canary import choose
 from service.inference.catalogue import Catalogue
 from service.inference.engine import Engine
-from service.inference.engines import Engines, Key, State
+from service.inference.engines import Berth, Engines, Key, State
 from service.inference.lease import Lease, Role
 from service.inference.opening import Opener
 from service.inference.retention import to_close
@@ -42,7 +42,10 @@ class Fleet:
         self._settings = settings
         self._catalogue = Catalogue(store, clock)
         self._engines = Engines(opener, settings.run_timeout_s, clock)
+        self._clock = clock
         self._default: Ref | None = None
+        # What the last lease of a ref was, as long as nothing has moved: to find it anew takes four times as long.
+        self._quick: dict[Ref, tuple[Found, Resolved, Berth]] = {}
         self.swaps = Swaps(self._catalogue, self._engines, self._prove)
         self._trials = Trials(store, settings, self._tell_end)
 
@@ -68,11 +71,19 @@ class Fleet:
         ``client`` tells who asks, given the name of a header; asked only where two versions share the requests. Raises
         NotFound, or the BundleError or DeviceUnavailable that stopped the version from being opened.
         """
+        if (quick := self._quick.get(ref)) is not None:
+            found, resolved, berth = quick
+            if not berth.leaving and berth.engine is not None and self._catalogue.served.get(ref) is found:
+                berth.users += 1
+                berth.used = self._clock()
+                return Lease(berth.engine, resolved, berth, self._engines.release, None)
         found = self.find(ref)
         target = found.target
         trial = target.canary and self._trials.of(ref.name, str(found.alias), target)
         if not trial:
-            return await self._lease_or_before(ref, found)
+            lease = await self._lease_or_before(ref, found)
+            self._quick[ref] = (self.find(ref), lease.resolved, lease.berth)
+            return lease
         who = client(self._settings.sticky_header) if client else ""
         version = choose(target, f"{ref.name}@{found.alias}", who)
         patience = 0.9 * self._settings.request_timeout_s
@@ -96,6 +107,11 @@ class Fleet:
     def state(self, name: str, version: int) -> tuple[State, str | None]:
         """What this process makes of a version, and why it refused it."""
         return self._engines.state(Key(name, version))
+
+    def answered_by(self, name: str) -> dict[str, Target]:
+        """What this process answers the aliases of a model by, as far as they were asked for."""
+        served = self._catalogue.served.items()
+        return {found.alias: found.target for ref, found in served if ref.name == name and found.alias}
 
     def versions(self, name: str) -> tuple[int, ...]:
         """The versions of a model as they stood when the store was last looked at."""
@@ -189,6 +205,7 @@ class Fleet:
             # Shielded: a request that is given up must not stop the opening that others wait for.
             if (engine := berth.engine) is None:
                 engine = await asyncio.shield(berth.task)
+                self._tidy()  # there must be room for it
         except BaseException:
             self._engines.release(berth)
             raise
@@ -207,6 +224,7 @@ class Fleet:
         listings, served = self._catalogue.listings, self._catalogue.served
         for key in to_close(self._engines.open(), listings, served, self._settings):
             self._engines.retire(key)
+        self._quick = {ref: quick for ref, quick in self._quick.items() if ref in served}
         standing = {Key(name, version) for name, listing in listings.items() for version in listing.versions}
         self._engines.forget_failures(standing)
         self._trials.forget(

@@ -30,17 +30,17 @@ class Lease:
     A request that ends by a fault of the engine, or is given up for want of an answer, is noted of the canary.
     """
 
-    __slots__ = ("_began", "_berth", "_release", "_role", "engine", "resolved")
+    __slots__ = ("_began", "_release", "_role", "berth", "engine", "resolved")
 
     def __init__(
         self, engine: Engine, resolved: Resolved, berth: Berth, release: Callable[[Berth], None], role: Role | None
     ) -> None:
         self.engine = engine
         self.resolved = resolved
-        self._berth = berth
+        self.berth = berth
         self._release = release
         self._role = role
-        self._began = time.monotonic()
+        self._began = 0.0 if role is None else time.monotonic()
 
     def answered(self, timing: Timing) -> None:
         """One of its images was answered; what decoding took is the image's doing, and an old answer says nothing."""
@@ -62,7 +62,16 @@ class Lease:
         """Let go of it."""
         if self._role is not None and kind is not None and self._is_fault(kind, self._role):
             self.failed()
-        self._release(self._berth)
+        self.release()
+
+    @property
+    def current(self) -> Engine:
+        """The engine of the version as it is now: one that hung may have been replaced since."""
+        return self.berth.engine or self.engine
+
+    def release(self) -> None:
+        """Let go of it, where it is held for longer than a ``with``."""
+        self._release(self.berth)
 
     def _is_fault(self, kind: type[BaseException], role: Role) -> bool:
         if issubclass(kind, asyncio.CancelledError):  # by its client, or by its deadline

@@ -9,7 +9,7 @@ from models.opening import Opened, open_version
 from models.store import Store
 from service.inference.engine import Engine, LocalEngine
 from service.inference.plan import Plan, plan_for
-from service.inference.tuning import measure
+from service.inference.tuning import measure, warm
 from service.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -63,6 +63,8 @@ class LocalOpener:
             plan = self._measured(opened, plan)
         if settings.max_wait_ms and not plan.lanes:
             plan = plan.model_copy(update={"lanes": 1})  # for somebody has to wait
+        if opened.session.device == "cuda":  # a CPU has no plan for a shape; what memory takes is in the noise
+            warm(opened.session, opened.manifest.input, plan.max_batch)
         if plan.threads_alone <= plan.threads:
             opened.session.keep_to_one_way()
         return opened, plan

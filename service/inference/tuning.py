@@ -49,6 +49,12 @@ def measure(session: Session, spec: InputSpec) -> Best:
     return Best(best, seconds[1] > _SHARED_FROM_S, runs_inline(session, best * seconds[best]))
 
 
+def warm(session: Session, spec: InputSpec, most: int) -> None:
+    """Run each size up to ``most`` once, so that no request pays for the first run of its shape."""
+    for size in range(1, most + 1):
+        session.run(np.zeros((size, *spec.shape), np.uint8))
+
+
 def runs_inline(session: Session, seconds: float) -> bool:
     """Whether the event loop's own thread may run batches that were seen to take so many seconds."""
     return session.device == "cpu" and not session.loops and seconds < _INLINE_BELOW_S

@@ -5,6 +5,7 @@ page whose name is made to lead to 127.0.0.1 (DNS rebinding) may read too, but i
 """
 
 import re
+from functools import lru_cache
 
 from starlette.types import Scope
 
@@ -15,13 +16,18 @@ _LOOPBACK = re.compile(rb"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.IG
 _WAY_OUT = "`whatsit keys create` makes a key, and with keys this does not matter"
 
 
+@lru_cache
+def _is_loopback(host: bytes) -> bool:
+    return _LOOPBACK.fullmatch(host) is not None
+
+
 def refuse_foreign(scope: Scope) -> None:
     """Raise ForeignRequest for what a page of somebody else may have sent."""
     host = origin = None
     for name, value in scope["headers"]:
         if name == b"host":
-            host = value.lower()
-            if not _LOOPBACK.fullmatch(host):
+            host = value
+            if not _is_loopback(value):
                 raise ForeignRequest(
                     "without keys only requests to localhost, 127.0.0.1 or [::1] are answered, and the Host of this "
                     f"one is another; {_WAY_OUT}"
@@ -30,5 +36,5 @@ def refuse_foreign(scope: Scope) -> None:
             origin = value.lower()
     if origin is None or not changes_something(scope["method"], scope["path"]):
         return
-    if host is None or origin.partition(b"://")[2] != host:
+    if host is None or origin.partition(b"://")[2] != host.lower():
         raise ForeignRequest(f"without keys no page of another origin may change anything here; {_WAY_OUT}")

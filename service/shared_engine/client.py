@@ -173,7 +173,8 @@ class RemoteEngine:
         return self._handle.connection.lost.done()
 
     async def close(self) -> None:
-        """Nothing: others use the engine too."""
+        """Let go of it; others may use it too."""
+        self._handle.connection.let_go(self._handle.number)
 
     def abandon(self, most: float = 0.0) -> None:
         """Nothing is left to give up."""
@@ -226,6 +227,11 @@ class _Connection(Messages):
             raise Full("the memory for images on their way to the model is full", retry_after=1)
         asked = pack_infer(Infer(handle, self._start + offset, deadline, urgent))
         return unpack_row(await self.ask(Kind.INFER, asked, offset))
+
+    def let_go(self, handle: int) -> None:
+        """Say that a version is used no more."""
+        if self._transport is not None:
+            self._transport.write(message(Kind.CLOSE, handle))
 
     def close(self) -> None:
         """End it; who waits is told that the process is gone."""

@@ -1,6 +1,7 @@
 """The engine's process: opens versions when workers ask, and runs their images in batches that form across them all."""
 
 import asyncio
+import itertools
 import logging
 import math
 import os
@@ -19,6 +20,7 @@ from models.preprocess import Pixels
 from models.refs import Ref
 from service.errors import InferenceFailed
 from service.inference.fleet import Fleet
+from service.inference.lease import Lease
 from service.shared_engine.wire import Infer, Kind, Messages, message, pack_error, pack_row, unpack_infer
 
 log = logging.getLogger(__name__)
@@ -64,7 +66,8 @@ class _Worker(Messages):
         self._connected = connected
         self._fleet = fleet
         self._memory = memory
-        self._versions: list[Ref] = []  # by handle
+        self._held: dict[int, Lease] = {}  # by handle; a version is open as long as a worker holds it
+        self._handles = itertools.count()
         self._tasks: dict[int, asyncio.Task[bytes]] = {}
         self._transport: asyncio.WriteTransport | None = None
 
@@ -82,6 +85,9 @@ class _Worker(Messages):
         self._transport = None
         for task in list(self._tasks.values()):
             task.cancel()
+        for lease in self._held.values():
+            lease.release()
+        self._held.clear()
 
     @override
     def receive(self, kind: Kind, number: int, content: bytes) -> None:
@@ -89,6 +95,8 @@ class _Worker(Messages):
             self._begin(number, Kind.OPENED, self._open(content))
         elif kind is Kind.INFER:
             self._begin(number, Kind.ROW, self._infer(unpack_infer(content)))
+        elif kind is Kind.CLOSE:
+            self._held.pop(number).release()
         elif number in self._tasks:
             self._tasks[number].cancel()
 
@@ -119,17 +127,20 @@ class _Worker(Messages):
     async def _open(self, content: bytes) -> bytes:
         told = from_json(content)
         ref = Ref(told["name"], told["version"])
-        with await self._fleet.lease(ref) as lease:
-            engine = lease.engine
-        self._versions.append(ref)
-        facts = {"handle": len(self._versions) - 1, "device": engine.device, "precision": engine.precision}
+        lease = await self._fleet.lease(ref)
+        if self._transport is None:
+            lease.release()
+            raise InferenceFailed("the worker is gone")
+        handle, engine = next(self._handles), lease.engine
+        self._held[handle] = lease
+        facts = {"handle": handle, "device": engine.device, "precision": engine.precision}
         return to_json({**facts, "manifest": engine.manifest})
 
     async def _infer(self, asked: Infer) -> bytes:
-        with await self._fleet.lease(self._versions[asked.handle]) as lease:
-            shape = lease.engine.manifest.input.shape
-            pixels: Pixels = np.frombuffer(self._memory, np.uint8, math.prod(shape), asked.offset).reshape(shape)
-            delivered = await lease.engine.infer(pixels, asked.deadline, urgent=asked.urgent)
+        engine = self._held[asked.handle].current
+        shape = engine.manifest.input.shape
+        pixels: Pixels = np.frombuffer(self._memory, np.uint8, math.prod(shape), asked.offset).reshape(shape)
+        delivered = await engine.infer(pixels, asked.deadline, urgent=asked.urgent)
         return pack_row(delivered.row.tobytes(), delivered.queue_s, delivered.run_s, delivered.batch)
 
 

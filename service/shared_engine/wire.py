@@ -19,14 +19,15 @@ _LONGEST = 64 << 20
 
 
 class Kind(IntEnum):
-    """A worker sends the first three; each of OPEN and INFER is answered once, by one of the others."""
+    """A worker sends the first four; each of OPEN and INFER is answered once, by one of the others."""
 
     OPEN = 1
     INFER = 2
     CANCEL = 3
-    OPENED = 4
-    ROW = 5
-    FAILED = 6
+    CLOSE = 4  # its number is that of a handle
+    OPENED = 5
+    ROW = 6
+    FAILED = 7
 
 
 class Infer(NamedTuple):

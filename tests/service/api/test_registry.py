@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from models.aliases import move_alias
 from models.refs import Ref
 from models.store import Store
 from models.targets import Target
@@ -200,3 +201,24 @@ async def test_one_that_an_alias_names_is_not(app: App, store: Store) -> None:
     assert (await app.client.delete("/v1/models/tiny/versions/1")).status_code == 409
     assert (await app.client.delete("/v1/models/tiny/versions/9")).status_code == 404
     assert store.versions("tiny") == [1, 2, 3, 4]
+
+
+async def test_an_alias_is_removed_and_its_version_can_go(app: App, store: Store) -> None:
+    await put(app, version=1)
+    await put(app, "/v1/models/tiny/aliases/shadow", version=2)
+    removed = await app.client.delete("/v1/models/tiny/aliases/shadow", params={"why": "enough"})
+    assert removed.json() == {"alias": "shadow", "before": 2}
+    assert (await app.client.delete("/v1/models/tiny/aliases/shadow")).status_code == 409
+    assert (await app.client.delete("/v1/models/tiny/versions/2")).status_code == 200
+    assert store.history("tiny")[-2].why == "enough"
+
+
+async def test_what_an_alias_is_answered_by_is_told(app: App, store: Store) -> None:
+    await put(app, version=1)
+    await answered_by(app, 1)
+    (store.bundle("tiny", 2) / "model.onnx").write_bytes(b"")
+    move_alias(store, "tiny", "production", 2, who="tests", why="")
+    while (await app.client.get("/v1/models/tiny")).json()["versions"][1]["state"] != "failed":  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    told = (await app.client.get("/v1/models/tiny")).json()
+    assert (told["aliases"], told["answered_by"]) == ({"production": 2}, {"production": 1})

@@ -135,3 +135,13 @@ def test_old_versions_are_pruned(models: Whatsit, store: Store) -> None:
     assert store.versions("tiny") == [2, 4]
     assert json.loads(models("prune", "tiny", "--keep", 1, "--json").out)["removed"] == []
     assert_failed(models("prune", "nobody"), 1, "no model 'nobody'")
+
+
+def test_an_alias_is_removed(models: Whatsit, store: Store) -> None:
+    models("promote", "tiny@1", "shadow")
+    assert_failed(models("unalias", "tiny", "shadow", "--expect", 2), 1, "names version 1, not version 2")
+    assert models("unalias", "tiny", "shadow", "--why", "enough").out == "tiny@shadow: removed (was 1)\n"
+    assert store.aliases("tiny") == {}
+    assert_failed(models("unalias", "tiny", "shadow"), 1, "no alias 'shadow'")
+    assert models("promote", "tiny@2", "shadow").out == "tiny@shadow: version 2 (was no version)\n"
+    assert_failed(models("rollback", "tiny", "--alias", "shadow"), 1, "no earlier version")

@@ -9,6 +9,7 @@ import pytest
 
 from models.refs import Ref
 from models.targets import Found, Listing, Target
+from service.inference.engine import Engine
 from service.inference.engines import Berth, Key
 from service.inference.retention import to_close
 from service.settings import Settings
@@ -27,9 +28,9 @@ def closing(loop: asyncio.AbstractEventLoop, *versions: int, memory: int = 10, *
     """Which of these open versions, asked for in this order, are closed."""
     berths = []
     for place, version in enumerate(versions):
-        opened = loop.create_future()
-        opened.set_result(SimpleNamespace(memory=memory))
-        berths.append(Berth(Key("tiny", version), cast("asyncio.Task[object]", opened), float(place)))
+        task = cast("asyncio.Task[Engine]", loop.create_future())
+        berths.append(Berth(Key("tiny", version), task, float(place)))
+        berths[-1].engine = cast(Engine, SimpleNamespace(memory=memory))
     served = {Ref("tiny", alias="gone"): Found(Target(1), "gone")}
     return [key.version for key in to_close(berths, LISTINGS, served, Settings(**changes))]
 

@@ -9,7 +9,7 @@ from models.manifest import InputSpec
 from models.opening import open_version
 from models.store import Store
 from service.inference import tuning
-from service.inference.tuning import measure
+from service.inference.tuning import measure, warm
 
 SPEC = InputSpec(height=8, width=8)
 
@@ -81,3 +81,9 @@ def test_a_batch_that_is_over_at_once_needs_no_thread(
 def test_a_real_session_is_measured(colours_root: Path) -> None:
     opened = open_version(Store(colours_root), "tiny", 1, threads=1)
     assert measure(opened.session, opened.manifest.input).max_batch in tuning.SIZES
+
+
+def test_every_size_that_may_be_served_is_run_once() -> None:
+    paper = Paper(dict.fromkeys(range(1, 6), 0.0), "cuda")
+    warm(paper, SPEC, 5)  # type: ignore[arg-type]
+    assert paper.sizes == [1, 2, 3, 4, 5]
