@@ -27,9 +27,10 @@ from PIL import Image
 from benchmarks.soak import request
 from models.aliases import move_alias
 from models.decode import Limits, OpenImage
+from models.locations import default_root
 from models.opening import open_version
 from models.preprocess import preprocess
-from models.store import Store, default_root
+from models.store import Store
 from service.background import HOST, Running, running
 from service.demo import SAMPLES
 

@@ -2,7 +2,6 @@
 
 import hashlib
 from dataclasses import dataclass
-from pathlib import Path
 
 from models.errors import ChecksumMismatch, DocumentNotFound
 from models.store import Store
@@ -27,17 +26,11 @@ def read_document(store: Store, name: str, version: int, file: str) -> Document:
     published = store.manifest(name, version).files.get(file)
     if published is None:
         raise DocumentNotFound(f"{name}@{version} was published without {file}")
-    data = _read(store.bundle(name, version) / file)
+    try:
+        data = store.read(name, version, file)
+    except OSError as error:
+        raise ChecksumMismatch(f"{file} cannot be read: {(error.strerror or str(error)).lower()}") from error
     document = Document(data, hashlib.sha256(data).hexdigest())
     if document.sha256 != published:
         raise ChecksumMismatch(f"{file} is not what was published: its sha256 is {document.sha256}")
     return document
-
-
-def _read(path: Path) -> bytes:
-    try:
-        if path.is_file():  # reading a pipe would never end
-            return path.read_bytes()
-    except OSError as error:
-        raise ChecksumMismatch(f"{path.name} cannot be read: {error.strerror}") from error
-    raise ChecksumMismatch(f"{path.name} is missing")

@@ -6,7 +6,9 @@ WhatsitError
 │   ├── ImageTooLarge          too many bytes, pixels, scans, or too long a side
 │   └── UndecodableImage       the format is accepted, the content is broken
 ├── RegistryError              a name, version or alias is not what was hoped
-│   ├── StoreUnavailable       the store is not a folder, or cannot be read
+│   ├── StoreUnavailable       the store cannot be read
+│   │   └── StoreMissing       there is none
+│   ├── InvalidLocation        neither a folder nor a URL that a store can be at
 │   ├── InvalidRef             not a name, name@version or name@alias
 │   ├── NotFound
 │   │   ├── ModelNotFound
@@ -19,6 +21,7 @@ WhatsitError
 │   └── InvalidPolicy          the table of promotion in the settings makes no sense
 ├── BundleError                a version that must not be published or served
 │   ├── InvalidManifest
+│   ├── InvalidArchive         a file is no bundle that was packed
 │   ├── ChecksumMismatch       a file is missing, added or changed
 │   ├── UnsafeGraph            external data, foreign operators, or too large a file
 │   ├── SignatureMismatch      not pixels in, probabilities out
@@ -64,7 +67,15 @@ class InvalidRef(RegistryError):
 
 
 class StoreUnavailable(RegistryError):
-    """The store is not a folder, or cannot be read."""
+    """The store cannot be read."""
+
+
+class StoreMissing(StoreUnavailable):
+    """There is no store where one was to be."""
+
+
+class InvalidLocation(RegistryError):
+    """Neither a folder nor a URL that a store can be at."""
 
 
 class NotFound(RegistryError):
@@ -113,6 +124,10 @@ class BundleError(WhatsitError):
 
 class InvalidManifest(BundleError):
     """``manifest.json`` is missing, unreadable or contradicts itself."""
+
+
+class InvalidArchive(BundleError):
+    """A file is not one that a bundle was packed into."""
 
 
 class ChecksumMismatch(BundleError):

@@ -1,5 +1,6 @@
 """A store in a folder: ``ROOT/NAME/VERSION/...``, changed under a lock, each change in one step."""
 
+import errno
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -9,11 +10,13 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from models.audit import Entry, append, entries, locked, sync
-from models.errors import InvalidManifest, StoreUnavailable
+from models.errors import Conflict, InvalidManifest, StoreMissing, StoreUnavailable
 from models.layout import ALIASES, SIGNATURE, UNFINISHED, bundle_dir, model_dir, write_json
-from models.place import Decide, Draft
+from models.locations import Location
+from models.place import Brought, Decide, Draft
 from models.refs import is_name, is_version
 from models.targets import Listing, Target, WrittenTargets, read_target
+from models.trust import read_signature
 
 
 class Folder:
@@ -21,6 +24,14 @@ class Folder:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+
+    @property
+    def location(self) -> Location:
+        """The folder."""
+        return self.root
+
+    def look(self) -> None:
+        """Nothing: it is seen at each reading."""
 
     def names(self) -> list[str]:
         """What may be models, in any order."""
@@ -40,18 +51,29 @@ class Folder:
         """The audit log of a model, oldest first."""
         return entries(model_dir(self.root, name))
 
-    def bundle(self, name: str, version: int) -> Path:
+    def read(self, name: str, version: int, file: str) -> bytes:
+        """The content of a file of a version; raises OSError where it cannot be read."""
+        path = self.bundle(name, version) / file
+        if not path.is_file():  # reading a pipe would never end
+            raise FileNotFoundError(errno.ENOENT, "missing", str(path))
+        return path.read_bytes()
+
+    def signature(self, name: str, version: int) -> bytes | None:
+        """The signature of the manifest of a version; None where it has none."""
+        return read_signature(self.bundle(name, version))
+
+    def bundle(self, name: str, version: int, *, anew: bool = False) -> Path:  # noqa: ARG002 - it always is
         """The folder of a version."""
         return bundle_dir(self.root, name, version)
 
     @contextmanager
-    def draft(self, name: str, *, who: str, why: str) -> Iterator[Draft]:
-        """A folder to write the next version into; it is renamed when the context ends well, else removed."""
+    def draft(self, name: str, *, who: str, why: str, brought: Brought | None = None) -> Iterator[Draft]:
+        """A folder to write a version into; it is renamed when the context ends well, else removed."""
         folder = model_dir(self.root, name)
         with locked(folder):
             for abandoned in folder.glob(f"{UNFINISHED}*"):
                 shutil.rmtree(abandoned)  # of a process that died: whoever still writes holds the lock
-            version = self._next_version(name)
+            version = self._next_version(name) if brought is None else self._free(name, brought.version)
             place = self.bundle(name, version)
             unfinished = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=folder))
             try:
@@ -119,14 +141,24 @@ class Folder:
 
     def _next_version(self, name: str) -> int:
         """One more than ever was: a removed version's number is not given to another."""
+        return max(self._given(name), default=0) + 1
+
+    def _free(self, name: str, version: int) -> int:
+        """``version``, which a bundle brings along; raises Conflict where another has it, or had it."""
+        if version in self._given(name):
+            raise Conflict(f"{self.root} has or had another {name}@{version}, and no number is given twice")
+        return version
+
+    def _given(self, name: str) -> set[int]:
         folder = model_dir(self.root, name)
-        published = [entry.after for entry in entries(folder) if entry.action == "publish" and entry.after]
-        standing = [int(path.name) for path in folder.iterdir() if is_version(path.name)]
-        return max([*published, *standing], default=0) + 1
+        published = {entry.after for entry in entries(folder) if entry.action == "publish" and entry.after}
+        return published | {int(path.name) for path in folder.iterdir() if is_version(path.name)}
 
 
 def _folders(path: Path) -> list[Path]:
     try:
         return [entry for entry in path.iterdir() if entry.is_dir()]
+    except FileNotFoundError as error:
+        raise StoreMissing(f"{path} is no store that can be read: {error.strerror}") from error
     except OSError as error:
         raise StoreUnavailable(f"{path} is no store that can be read: {error.strerror}") from error

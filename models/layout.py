@@ -1,6 +1,7 @@
 """Where things lie in a store: ``ROOT/NAME/VERSION/...`` and ``ROOT/NAME/aliases.json``."""
 
 import json
+import uuid
 from pathlib import Path
 
 from models.manifest import Precision
@@ -36,3 +37,11 @@ def bundle_dir(root: Path, name: str, version: int) -> Path:
 def write_json(path: Path, content: object) -> None:
     """Write indented JSON with a final newline."""
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file in one step, so that whoever reads it sees the old content or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    fresh.write_bytes(content)
+    fresh.replace(path)

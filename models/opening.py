@@ -2,18 +2,17 @@
 
 import hashlib
 import logging
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 from models import golden
-from models.errors import ChecksumMismatch, DeviceUnavailable, InvalidManifest
-from models.layout import MANIFEST, SIGNATURE
+from models.checksums import check_files, compare
+from models.errors import DeviceUnavailable, InvalidManifest
 from models.manifest import Manifest, Precision
 from models.precision import Asked, RealDevice, choose
 from models.preprocess import Pixels
 from models.runtime import Device, Session, read_graph, real_devices
-from models.store import Store, default_root, is_replaceable, read_manifest
+from models.store import Store, read_manifest
 from models.trust import Trusted
 
 log = logging.getLogger(__name__)
@@ -93,36 +92,6 @@ def prove_bundle(bundle: Path, trusted: Trusted | None = None) -> Manifest:
     return manifest
 
 
-def check_files(bundle: Path, manifest: Manifest) -> None:
-    """Raise ChecksumMismatch unless the bundle holds exactly the files of the manifest, unchanged; it may be signed."""
-    inside = [path for path in bundle.rglob("*") if path.is_symlink() or not path.is_dir()]
-    found = {str(path.relative_to(bundle)) for path in inside} - {MANIFEST, SIGNATURE}
-    for file in sorted(found ^ manifest.files.keys()):
-        state = "is missing" if file in manifest.files else "is not in the manifest"
-        raise ChecksumMismatch(f"{file!r} {state}")
-    for path in inside:
-        status = path.lstat()
-        if not stat.S_ISREG(status.st_mode):  # reading a pipe would never end
-            raise ChecksumMismatch(f"{path.name} is a link or a device; a bundle holds plain files only")
-        if status.st_nlink > 1 and not _is_shipped(bundle):
-            raise ChecksumMismatch(
-                f"{path.name} is a hard link, which can be changed by its other name: cp --no-preserve=links"
-            )
-    for file in manifest.files:
-        _compare(file, sha256_of(bundle / file), manifest)
-
-
-def _is_shipped(bundle: Path) -> bool:
-    """Whether it came with an installation, whose files are links to a cache with some installers."""
-    return is_replaceable(default_root()) and default_root().resolve() in bundle.resolve().parents
-
-
-def sha256_of(path: Path) -> str:
-    """The sha256 of a file in hexadecimal, read in pieces."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _open(
     bundle: Path,
     manifest: Manifest,
@@ -135,7 +104,7 @@ def _open(
     graph = manifest.graphs[precision]
     data = read_graph(bundle / graph.file)
     # Hashed again in memory: what runs is what was proved, whoever writes to the folder meanwhile.
-    _compare(graph.file, hashlib.sha256(data).hexdigest(), manifest)
+    compare(graph.file, hashlib.sha256(data).hexdigest(), manifest)
     session = Session(data, device, threads, threads_alone)
     session.check_signature(manifest.input, len(manifest.labels))
     recorded = golden.read(bundle)
@@ -149,8 +118,3 @@ def _open(
 def _check_place(manifest: Manifest, name: str, version: int) -> None:
     if (manifest.name, manifest.version) != (name, version):
         raise InvalidManifest(f"{name}@{version} holds {manifest.name}@{manifest.version}")
-
-
-def _compare(file: str, digest: str, manifest: Manifest) -> None:
-    if digest != manifest.files[file]:
-        raise ChecksumMismatch(f"{file} is not what was published: its sha256 is {digest}")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from models.audit import Entry
+from models.locations import Location
 from models.targets import Listing
 
 # Says what is to change, given what stands and the audit log, oldest first; raises Conflict or NotFound when it may
@@ -22,11 +23,26 @@ class Draft:
     version: int
 
 
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """A bundle that exists elsewhere, and keeps its ``version``; ``digest`` is the sha256 of its manifest."""
+
+    version: int
+    digest: str
+
+
 class Place(Protocol):
     """Keeps bundles, aliases and audit logs. Names are those of models.
 
     Reading raises StoreUnavailable when the place cannot be reached.
     """
+
+    @property
+    def location(self) -> Location:
+        """The folder, or the URL."""
+
+    def look(self) -> None:
+        """See what stands now, where that is not seen at each reading anyway; raises StoreUnavailable."""
 
     def names(self) -> list[str]:
         """What may be models, in any order."""
@@ -37,11 +53,23 @@ class Place(Protocol):
     def history(self, name: str) -> list[Entry]:
         """The audit log of a model, oldest first."""
 
-    def bundle(self, name: str, version: int) -> Path:
-        """A folder with the files of a version, which exists."""
+    def read(self, name: str, version: int, file: str) -> bytes:
+        """The content of a file of a version, which exists; raises OSError where it cannot be read."""
 
-    def draft(self, name: str, *, who: str, why: str) -> AbstractContextManager[Draft]:
-        """A folder to write the next version into; it appears whole when the context ends well, else nothing does."""
+    def signature(self, name: str, version: int) -> bytes | None:
+        """The signature of the manifest of a version, which exists; None where it has none."""
+
+    def bundle(self, name: str, version: int, *, anew: bool = False) -> Path:
+        """A folder with the files of a version, which exists; ``anew``, with what the place holds of it now.
+
+        Raises BundleError where what it holds is not what was published, which is not always found out here.
+        """
+
+    def draft(self, name: str, *, who: str, why: str, brought: Brought | None = None) -> AbstractContextManager[Draft]:
+        """A folder to write a version into; it appears whole when the context ends well, else nothing does.
+
+        It is the next one, or the one that is ``brought``; raises Conflict where that number was given already.
+        """
 
     def sign(self, name: str, version: int, signature: bytes, *, who: str, why: str) -> None:
         """Keep the signature of a version's manifest beside it, in one step, and note that in the audit log."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from models import golden
+from models.checksums import sha256_of
 from models.errors import InvalidManifest
 from models.golden import Golden, GoldenImage
 from models.layout import GOLDEN_DIR, GOLDEN_FILE, MANIFEST, SIGNATURE, graph_file
@@ -28,7 +29,7 @@ from models.manifest import (
     Provenance,
     first_problem,
 )
-from models.opening import prove_bundle, sha256_of
+from models.opening import prove_bundle
 from models.runtime import Session, open_session
 from models.store import Store
 from models.trust import Signer

@@ -5,25 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.audit import Entry
+from models.bucket.cache import Cache
 from models.errors import Conflict, InvalidManifest, ModelNotFound
 from models.folder import Folder
 from models.layout import MANIFEST
+from models.locations import Location
 from models.manifest import Manifest, parse_manifest
 from models.place import Place
 from models.refs import Ref
 from models.targets import Listing, Target
-from models.trust import Trusted, check_signature
-
-
-def default_root() -> Path:
-    """The store that is shipped with the project: ``models/store``."""
-    return Path(__file__).parent / "store"
-
-
-def is_replaceable(root: Path) -> bool:
-    """Whether ``root`` is the store of an installed copy, which the next installation replaces, and of no checkout."""
-    checkout = Path(__file__).parents[1] / "pyproject.toml"
-    return root.resolve() == default_root().resolve() and not checkout.exists()
+from models.trust import Trusted, check_signature, read_signature
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +27,36 @@ class Resolved:
 
 
 class Store:
-    """The models in ``root``; what it tells was so when it was asked.
+    """The models at ``location``, a folder or the URL of a bucket; what it tells was so when it was asked.
 
-    With ``trusted`` keys no manifest is read that none of them signed, so that no other version can be opened.
+    With ``trusted`` keys no manifest is read that none of them signed, so that no other version can be opened. What
+    comes from a bucket is kept in ``cache``, by default the user's; for ``serving`` see models.bucket.place.Bucket.
     """
 
-    def __init__(self, root: Path, trusted: Trusted | None = None) -> None:
-        self.root = root
+    def __init__(
+        self,
+        location: Location,
+        trusted: Trusted | None = None,
+        cache: Cache | None = None,
+        *,
+        serving: bool = False,
+    ) -> None:
         self.trusted = trusted
-        self.place: Place = Folder(root)
+        self.place: Place = _place(location, cache, serving=serving)
+
+    @property
+    def location(self) -> Location:
+        """The folder, or the URL."""
+        return self.place.location
 
     @property
     def is_near(self) -> bool:
         """Whether to look into it takes no longer than to look into a file."""
         return isinstance(self.place, Folder)
+
+    def look(self) -> None:
+        """See what stands now, where that is not seen at each reading anyway; raises StoreUnavailable."""
+        self.place.look()
 
     def names(self) -> list[str]:
         """All models that have a version, sorted; raises StoreUnavailable."""
@@ -94,14 +101,30 @@ class Store:
         found = self.listing(ref.name).find(ref)
         return Resolved(ref.name, found.target.version, found.alias)
 
-    def bundle(self, name: str, version: int) -> Path:
-        """The folder of a version; raises ModelNotFound or VersionNotFound."""
+    def bundle(self, name: str, version: int, *, anew: bool = False) -> Path:
+        """A folder with the files of a version; ``anew``, with what the store holds of it now, not what is kept here.
+
+        Raises ModelNotFound or VersionNotFound, and of a bucket BundleError where it holds something else than was
+        published.
+        """
         self.listing(name).existing(version)
-        return self.place.bundle(name, version)
+        return self.place.bundle(name, version, anew=anew)
+
+    def read(self, name: str, version: int, file: str) -> bytes:
+        """The content of a file of a version; raises NotFound, or OSError where it cannot be read."""
+        self.listing(name).existing(version)
+        return self.place.read(name, version, file)
 
     def manifest(self, name: str, version: int) -> Manifest:
         """The manifest of a version; raises NotFound, InvalidManifest, SignatureMissing or SignatureInvalid."""
-        return read_manifest(self.bundle(name, version), self.trusted)
+        told = f"{name}@{version}"
+        try:
+            data = self.read(name, version, MANIFEST)
+            if self.trusted is not None:
+                check_signature(data, self.place.signature(name, version), self.trusted, told)
+        except OSError as error:
+            raise InvalidManifest(f"{told} has no readable {MANIFEST}") from error
+        return parse_manifest(data)
 
     def remove(self, name: str, version: int, *, who: str, why: str) -> None:
         """Delete a version that no alias names; raises Conflict when one does, NotFound when it is not there."""
@@ -117,15 +140,24 @@ class Store:
         self.place.change(name, decide)
 
 
+def _place(location: Location, cache: Cache | None, *, serving: bool) -> Place:
+    if isinstance(location, Path):
+        return Folder(location)
+    from models.bucket.place import Bucket  # noqa: PLC0415 - what it takes is imported only where it is needed
+
+    return Bucket(location, cache or Cache(), serving=serving)
+
+
 def read_manifest(bundle: Path, trusted: Trusted | None = None) -> Manifest:
     """The manifest in a bundle's folder, signed by one of the ``trusted`` keys, where there are any.
 
     Raises InvalidManifest, SignatureMissing or SignatureInvalid.
     """
+    told = f"{bundle.parent.name}@{bundle.name}"
     try:
         data = (bundle / MANIFEST).read_bytes()
         if trusted is not None:
-            check_signature(bundle, data, trusted)
+            check_signature(data, read_signature(bundle), trusted, told)
     except OSError as error:
-        raise InvalidManifest(f"{bundle.parent.name}@{bundle.name} has no readable {MANIFEST}") from error
+        raise InvalidManifest(f"{told} has no readable {MANIFEST}") from error
     return parse_manifest(data)

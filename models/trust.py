@@ -60,13 +60,19 @@ def read_signer(path: Path, ask: Callable[[], str]) -> Signer:
     return read_private_key(path, ask)
 
 
-def check_signature(bundle: Path, manifest: bytes, trusted: Trusted) -> None:
-    """Raise SignatureMissing or SignatureInvalid unless ``manifest``, as it stands in ``bundle``, is signed."""
-    name, path = f"{bundle.parent.name}@{bundle.name}", bundle / SIGNATURE
+def read_signature(bundle: Path) -> bytes | None:
+    """What is kept as the signature in a bundle's folder, as far as one can be long; None where there is none."""
+    path = bundle / SIGNATURE
     if not path.is_file():  # reading a pipe would never end
-        raise SignatureMissing(f"{name} has no signature, and only signed versions are opened: whatsit models sign")
+        return None
     with path.open("rb") as file:
-        signature = file.read(_BYTES + 1)
+        return file.read(_BYTES + 1)
+
+
+def check_signature(manifest: bytes, signature: bytes | None, trusted: Trusted, name: str) -> None:
+    """Raise SignatureMissing or SignatureInvalid unless ``manifest``, that of the version ``name``, is signed."""
+    if signature is None:
+        raise SignatureMissing(f"{name} has no signature, and only signed versions are opened: whatsit models sign")
     if not trusted.signed(manifest, signature):
         raise SignatureInvalid(f"{name} was signed by no key that is trusted, or {MANIFEST} was changed since")
 

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from models.errors import WhatsitError
 from service.deps import Services
 from service.inference.fleet import Fleet
 from service.inference.loading import Loading
@@ -29,7 +28,7 @@ def build_services(
     settings: Settings, metrics: Metrics, in_flight: InFlight, slot: Slot, opener: Opener | None = None
 ) -> Services:
     """Make what the routes use; nothing is opened yet. Without an ``opener`` versions are opened in this process."""
-    store = store_of(settings)
+    store = store_of(settings, serving=True)
     pipeline = Pipeline(settings, metrics)
     pipeline.admission.told = slot.hold
     opener = opener or LocalOpener(store, settings, slot.board.images_inside)
@@ -71,8 +70,4 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 async def _open_default(fleet: Fleet, opener: Opener) -> None:
     await opener.reachable()
-    try:
-        with await fleet.lease(fleet.default):
-            pass  # opening it was all
-    except WhatsitError as error:  # readiness says so, and tries again
-        log.error("the default model is not ready", extra={"reason": str(error)})
+    await fleet.open_default()

@@ -11,11 +11,13 @@ from pydantic import BeforeValidator, Field, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 from typing_extensions import override
 
+from models.bucket.cache import DEFAULT_BYTES
 from models.decode import Limits
+from models.errors import InvalidLocation
+from models.locations import Location, default_root, parse_location
 from models.policy import Policy
 from models.precision import Asked
 from models.runtime import Device
-from models.store import default_root
 from service.archives.limits import ArchiveLimits
 
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -27,6 +29,13 @@ def _workers(value: object) -> object:
     ):
         raise ValueError(f"a number from 1 to {_MOST_WORKERS}, or auto")
     return value
+
+
+def _location(value: object) -> object:
+    try:
+        return parse_location(value) if isinstance(value, str | Path) else value
+    except InvalidLocation as error:
+        raise ValueError(str(error)) from error
 
 
 _MOST_WORKERS = 256
@@ -44,7 +53,10 @@ class Settings(BaseSettings):
         "127.0.0.1", min_length=1, description="The address to listen on; one that others can reach needs keys."
     )
     port: int = Field(8000, ge=0, le=65535, description="The port to listen on; 0 takes any free one.")
-    store: Path = Field(default_factory=default_root, description="The folder of models and versions.")
+    store: Annotated[Location, BeforeValidator(_location)] = Field(
+        default_factory=default_root,
+        description="The folder of models and versions, or a URL such as s3://bucket/models; see docs/stores.md.",
+    )
     require_signature: Path | None = Field(
         None,
         description="A PEM file of public keys; a version that none of them signed is never opened. See "
@@ -58,6 +70,12 @@ class Settings(BaseSettings):
         description="The ref that /v1/predict uses; when not set, cifar10 if the store has it, else its only model.",
     )
     store_poll_s: float = Field(1, gt=0, le=3600, description="Seconds between two looks at what aliases name.")
+    store_cache: Path | None = Field(
+        None, description="A folder for what comes from a bucket; when not set, stores in the user's cache."
+    )
+    store_cache_bytes: int = Field(
+        DEFAULT_BYTES, ge=0, description="The most bytes of versions that are kept there; 0 is no limit."
+    )
     spare_versions: int = Field(
         2, ge=0, le=1000, description="Versions that stay open though no alias names them, the last ones asked for."
     )

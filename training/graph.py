@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from onnx.reference import ReferenceEvaluator
 
+from models.checksums import check_files
 from models.graph_file import inspect_graph
-from models.opening import check_files
 from models.runtime import read_graph
 from models.store import Store
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from models.checksums import sha256_of
 from models.errors import InvalidRef, NotFound, StoreUnavailable
 from models.manifest import Origin
-from models.opening import sha256_of
 from models.refs import parse_ref
 from models.store import Store
 from training.data.download import Remote, fetch

@@ -4,10 +4,11 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from models.checksums import sha256_of
 from models.errors import InvalidRef, ModelNotFound
 from models.layout import graph_file
 from models.manifest import Conformal, Decision, InputSpec, Origin, Precision
-from models.opening import open_version, sha256_of
+from models.opening import open_version
 from models.refs import parse_ref
 from models.runtime import Session, open_session
 from models.store import Resolved, Store

@@ -6,9 +6,10 @@ from functools import cached_property
 from pathlib import Path
 
 from models.layout import graph_file
+from models.locations import default_root
 from models.manifest import Manifest
 from models.refs import parse_ref
-from models.store import Store, default_root
+from models.store import Store
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "build" / "benchmarks" / "works"

@@ -8,10 +8,10 @@ from google.protobuf.message import DecodeError
 from onnx.external_data_helper import ExternalDataInfo, load_external_data_for_tensor, uses_external_data
 from onnx.inliner import inline_local_functions
 
+from models.checksums import sha256_of
 from models.errors import ImportRefused, UnsafeGraph
 from models.graph_file import MAX_GRAPH_BYTES, ONNX_DOMAINS, inspect_graph
 from models.manifest import Precision, Sha256
-from models.opening import sha256_of
 from models.runtime import read_graph
 
 _LEAST_OPSET = 7  # from which on operators broadcast as they do today; onnxruntime guarantees nothing below it

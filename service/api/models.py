@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from models.errors import BundleError
+from models.errors import BundleError, StoreUnavailable
 from models.refs import check_name, parse_version
 from service.api.documentation import problems
 from service.deps import Services, ServicesDep
@@ -60,6 +60,8 @@ def _version(services: Services, name: str, version: int) -> VersionOut:
         manifest = services.store.manifest(name, version)
     except BundleError as error:  # one broken version must not hide the others
         return VersionOut(version=version, state="failed", reason=str(error))
+    except StoreUnavailable:  # nor one whose manifest was never read, while the store is away
+        return VersionOut(version=version, state=state, reason=reason or "the store is away")
     return VersionOut(
         version=version,
         state=state,
@@ -79,5 +81,5 @@ def _running(services: Services, name: str, version: int) -> Running | None:
 def _is_default(services: Services, name: str) -> bool:
     try:
         return services.fleet.default.name == name
-    except NotReady:
+    except (NotReady, StoreUnavailable):
         return False

@@ -15,11 +15,12 @@ from models.manifest import ACCEPTS_NOTHING, Graph, Imported, Manifest, Precisio
 from models.opening import prove_version
 from models.refs import Ref, parse_ref
 from models.store import Store
-from service.cli import rollout, shadow
+from service.cli import rollout, shadow, transfer
 from service.cli.options import JsonOption, StoreOption, WhyOption, open_store, print_json
 
 app = typer.Typer(help="Look at a store and change what its aliases name.", no_args_is_help=True)
 rollout.register(app)
+transfer.register(app)
 app.command("shadow")(shadow.shadow)
 
 _MOST_LABELS = 50
@@ -66,7 +67,7 @@ def show(ref: _Ref, store: StoreOption = None, as_json: JsonOption = False) -> N
         "macro F1": manifest.metrics and manifest.metrics.macro_f1,
         "commit": manifest.provenance and _commits(manifest.provenance),
         "imported": manifest.imported and _imported(manifest.imported),
-        "report": place.bundle(manifest.name, manifest.version) / REPORT if REPORT in manifest.files else None,
+        "report": f"{place.location}/{manifest.name}/{manifest.version}/{REPORT}" if REPORT in manifest.files else None,
     }
     for name, value in facts.items():
         table.add_row(name, _cell(value))

@@ -6,16 +6,33 @@ from typing import Annotated, Any
 
 import typer
 
+from models.errors import InvalidLocation
+from models.locations import parse_location
 from models.precision import Asked
 from models.store import Store
 from models.trust import Signer, read_signer
 from service.settings import Settings
 from service.store import store_of
 
+
+def _checked(store: str | None) -> str | None:
+    """A folder that is there, or a URL."""
+    try:
+        location = None if store is None else parse_location(store)
+    except InvalidLocation as error:
+        raise typer.BadParameter(str(error)) from error
+    if isinstance(location, Path) and not location.is_dir():
+        raise typer.BadParameter(f"there is no folder {location}")
+    return store
+
+
 StoreOption = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
-        "--store", help="The folder of models and versions.", envvar="WHATSIT_STORE", exists=True, file_okay=False
+        "--store",
+        help="The folder of models and versions, or a URL such as s3://bucket/models.",
+        envvar="WHATSIT_STORE",
+        callback=_checked,
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
@@ -28,7 +45,7 @@ SignOption = Annotated[
 ]
 
 
-def open_store(store: Path | None, key: Path | None = None) -> Store:
+def open_store(store: str | None, key: Path | None = None) -> Store:
     """The store that was asked for, else that of the settings, with the keys that must have signed its versions."""
     given: dict[str, Any] = {"store": store, "require_signature": key}
     return store_of(Settings(**{name: value for name, value in given.items() if value is not None}))

@@ -50,7 +50,7 @@ def predict(
     """
     settings = Settings()
     place = open_store(store)
-    resolved = place.resolve(default_ref(place, model or settings.default_model))
+    resolved = place.resolve(default_ref(place.names, model or settings.default_model))
     opened = open_version(place, resolved.name, resolved.version, precision=precision or settings.precision)
     files = [file for path in paths for file in _files(path)]
     answers = [(file, _answer(opened, file, top_k, settings.limits)) for file in _watched(files)]

@@ -1,13 +1,17 @@
 """``whatsit serve``."""
 
 import os
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from functools import partial
 from typing import Annotated, Any
 
 import typer
 
+from models.errors import StoreUnavailable
 from models.opening import open_version
 from models.refs import parse_ref
+from models.store import Store
 from service.cli.options import PrecisionOption, StoreOption
 from service.inference.fleet import default_ref
 from service.settings import Settings
@@ -47,13 +51,17 @@ def serve(  # noqa: PLR0913, PLR0917 - one for each option
     given: dict[str, Any] = {"host": host, "port": port, "store": store, "default_model": model}
     given |= {"workers": workers, "device": device, "precision": precision, "engine": engine}
     settings = Settings(**{name: value for name, value in given.items() if value is not None})
-    # A key that cannot be read and a typing mistake are said before anything runs.
-    place = store_of(settings)
+    # A package that is missing, a key that cannot be read and a typing mistake are said before anything runs. What is
+    # imported here, the workers share.
+    place = store_of(settings, serving=True)
+    # To speak with a bucket takes a thread, which does not survive a fork.
+    near: Callable[[Callable[[], object]], object] = (lambda work: work()) if place.is_near else apart
     if settings.default_model is not None:
-        place.resolve(parse_ref(settings.default_model))
+        with nullcontext() if place.is_near else suppress(StoreUnavailable):  # which may be there later
+            near(partial(place.resolve, parse_ref(settings.default_model)))
     if settings.device == "cuda" or settings.precision != "auto":
-        prove = partial(_prove_as_asked, settings)
-        prove() if settings.workers == 1 else apart(prove)
+        prove = partial(_prove_as_asked, place, settings)
+        near(prove) if settings.workers == 1 else apart(prove)
     configure_logs(settings.log_level)
     raise typer.Exit(run(settings))
 
@@ -66,8 +74,7 @@ def _refuse_unknown_variables() -> None:
         raise typer.BadParameter(f"there is no setting {', '.join(unknown)}; docs/settings.md lists all")
 
 
-def _prove_as_asked(settings: Settings) -> None:
+def _prove_as_asked(place: Store, settings: Settings) -> None:
     """Raise before anything listens, where the device or the precision that was asked for is not to be had."""
-    place = store_of(settings)
-    resolved = place.resolve(default_ref(place, settings.default_model))
+    resolved = place.resolve(default_ref(place.names, settings.default_model))
     open_version(place, resolved.name, resolved.version, settings.device, settings.threads, settings.precision)

@@ -28,7 +28,7 @@ def sign(
     Example: whatsit models sign cifar10@4 --key private.pem
     """
     signer = read_signer(key, ask_password)
-    place = Store(open_store(store).root)  # which may ask for the signature that is to come
+    place = Store(open_store(store).location)  # which may ask for the signature that is to come
     resolved = place.resolve(parse_ref(ref))
     sign_version(place, resolved.name, resolved.version, signer, who=who(), why=why)
     typer.echo(f"{resolved.name}@{resolved.version}: signed")

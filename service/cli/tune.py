@@ -35,7 +35,7 @@ def tune(
     """
     settings = Settings(device="cpu", precision=precision or Settings().precision)
     place = open_store(store)
-    resolved = place.resolve(default_ref(place, model or settings.default_model))
+    resolved = place.resolve(default_ref(place.names, model or settings.default_model))
     manifest = place.manifest(resolved.name, resolved.version)
     cores = usable_cores()
     measured: list[Trial] = []

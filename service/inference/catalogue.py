@@ -15,7 +15,7 @@ _LOOKED_UP_EVERY_S = 0.05
 class Catalogue:
     """What the aliases of ``store`` name. An alias that moves is served from its old target until told otherwise.
 
-    Nothing is read from the store at a request, but for refs that are not known, where the store is a folder.
+    Nothing is read from the store at a request, but where the store is a folder: then refs that are not known are.
     """
 
     def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
@@ -29,6 +29,8 @@ class Catalogue:
     def listings(self) -> Mapping[str, Listing]:
         """What stood when it was last looked at, by model; raises StoreUnavailable where that was never possible."""
         if self._listings is None:
+            if not self._store.is_near:  # the event loop must not wait for a network
+                raise StoreUnavailable(f"{self._store.location} was not seen yet")
             self._listings = self._store.listings()
         return self._listings
 
@@ -47,14 +49,19 @@ class Catalogue:
         return found
 
     def look(self) -> None:
-        """See what the store holds now; may be called in any thread. Raises StoreUnavailable.
+        """See what the store holds now; may be called in any thread.
 
-        A store that held models and holds none is one whose disk is not mounted.
+        Raises StoreUnavailable, after which all is as it was last seen, be it by an earlier process. A store that held
+        models and holds none is one whose disk is not mounted.
         """
-        listings = self._store.listings()
-        if self._listings and not listings:
+        try:
+            self._store.look()
+        finally:
+            listings = self._store.listings()
+            if not self._listings or listings:
+                self._listings = listings
+        if not listings and self._listings:
             raise StoreUnavailable("it held models, and holds none now")
-        self._listings = listings
 
     def moved(self) -> Iterator[tuple[Ref, Found, Found]]:
         """The refs that name something else than what they are answered by: what that is, and what it should be.

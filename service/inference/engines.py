@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 from functools import partial
 from typing import Literal, NamedTuple
 
-from models.errors import BundleError, DeviceUnavailable, NotFound, WhatsitError
+from models.errors import BundleError, DeviceUnavailable, NotFound, StoreUnavailable, WhatsitError
 from service.errors import NotReady, Unloaded
 from service.inference.engine import Engine
 from service.inference.opening import Opener
@@ -191,7 +191,7 @@ class Engines:
         try:
             async with self._slots:
                 engine = await self._opener(*key)
-        except (NotFound, NotReady):  # removed since it was found; or it may be opened in a moment
+        except (NotFound, NotReady, StoreUnavailable):  # removed since it was found; or it may be opened in a moment
             raise
         except (BundleError, DeviceUnavailable) as error:
             self._refuse(key, error)

@@ -53,7 +53,7 @@ class Fleet:
     def default(self) -> Ref:
         """The ref of the default model; raises NotReady when the store does not show which."""
         if self._default is None:
-            self._default = default_ref(self.store, self._settings.default_model)
+            self._default = default_ref(lambda: list(self._catalogue.listings), self._settings.default_model)
         return self._default
 
     def find(self, ref: Ref) -> Found:
@@ -139,6 +139,16 @@ class Fleet:
         while True:
             await asyncio.sleep(_HANGING_LOOKED_FOR_EVERY_S)
             self._engines.replace_hanging()
+
+    async def open_default(self) -> None:
+        """Open the default model, so that it is there when it is asked for; where that fails, the log says why."""
+        if not self.store.is_near:
+            await self.look()  # in a thread; nothing is known before
+        try:
+            with await self.lease(self.default):
+                pass  # opening it was all
+        except WhatsitError as error:  # readiness says so, and tries again
+            log.error("the default model is not ready", extra={"reason": str(error)})
 
     async def follow(self) -> None:
         """Follow the store, for as long as the service runs."""
@@ -232,11 +242,14 @@ class Fleet:
         )
 
 
-def default_ref(store: Store, wanted: str | None) -> Ref:
-    """The ref of the default model: what is wanted, else cifar10, else the only model; raises NotReady."""
+def default_ref(find_names: Callable[[], list[str]], wanted: str | None) -> Ref:
+    """The ref of the default model: what is wanted, else cifar10, else the only one of the store; raises NotReady.
+
+    ``find_names`` tells which models the store has.
+    """
     if wanted is not None:
         return parse_ref(wanted)
-    names = store.names()
+    names = find_names()
     if "cifar10" in names:
         return Ref("cifar10")
     if len(names) != 1:

@@ -13,6 +13,7 @@ from pathlib import Path
 import onnxruntime
 from pydantic import Field, RootModel, ValidationError
 
+from models.locations import user_cache
 from models.manifest import Manifest, Strict
 from models.precision import choose
 from models.runtime import real_devices
@@ -66,9 +67,7 @@ def key_of(manifest: Manifest, settings: Settings) -> str:
 
 def tuned_file() -> Path:
     """Where plans are kept."""
-    cache = os.environ.get("WHATSIT_CACHE")
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return (Path(cache) if cache else base / "whatsit") / "tuned.json"
+    return user_cache() / "tuned.json"
 
 
 def read_plans(file: Path) -> Mapping[str, Plan]:

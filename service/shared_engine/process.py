@@ -7,7 +7,6 @@ import signal
 
 import uvloop
 
-from models.errors import WhatsitError
 from service.inference.fleet import Fleet
 from service.inference.opening import LocalOpener
 from service.observability.logs import configure_logs
@@ -30,11 +29,11 @@ def run_engine(settings: Settings, slot: Slot, memory: memoryview, address: str,
 async def _serve(settings: Settings, slot: Slot, memory: memoryview, address: str, supervisor: int) -> None:
     told = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
-    store = store_of(settings)
+    store = store_of(settings, serving=True)
     fleet = Fleet(store, settings, LocalOpener(store, settings, slot.board.images_inside))
     server = EngineServer(fleet, memory)
     await server.listen(address)
-    tasks = [asyncio.create_task(work) for work in (fleet.watch(), fleet.follow(), _open_default(fleet))]
+    tasks = [asyncio.create_task(work) for work in (fleet.watch(), fleet.follow(), fleet.open_default())]
     while not (told.is_set() or _over(slot, supervisor, server.connected)):
         slot.beat()
         if slot.state is State.STARTING and await fleet.ready():
@@ -44,14 +43,6 @@ async def _serve(settings: Settings, slot: Slot, memory: memoryview, address: st
     for task in tasks:
         task.cancel()
     await server.close()
-
-
-async def _open_default(fleet: Fleet) -> None:
-    try:
-        with await fleet.lease(fleet.default):
-            pass  # opening it was all
-    except WhatsitError as error:  # the workers are told so when they ask, and it is tried again
-        log.error("the default model is not ready", extra={"reason": str(error)})
 
 
 def _over(slot: Slot, supervisor: int, workers: int) -> bool:

@@ -14,8 +14,8 @@ from functools import partial
 
 import numpy as np
 
+from models.checksums import check_files
 from models.errors import WhatsitError
-from models.opening import check_files
 from models.precision import choose
 from models.runtime import open_session, real_devices
 from service.cores import usable_cores
@@ -58,8 +58,8 @@ def for_runs_of(seconds: float, cores: int) -> int:
 
 
 def _seconds_of_a_run(settings: Settings) -> float:
-    store = store_of(settings)
-    resolved = store.resolve(default_ref(store, settings.default_model))
+    store = store_of(settings, serving=True)
+    resolved = store.resolve(default_ref(store.names, settings.default_model))
     manifest = store.manifest(resolved.name, resolved.version)
     check_files(store.bundle(resolved.name, resolved.version), manifest)
     precision, _ = choose(manifest.graphs, "cpu", settings.precision)

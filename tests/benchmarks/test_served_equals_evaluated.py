@@ -3,9 +3,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks import served_equals_evaluated
+from models.locations import default_root
 from models.manifest import Manifest
 from models.refs import parse_ref
-from models.store import Store, default_root
+from models.store import Store
 from tests.training.support import write_cifar10
 
 

@@ -92,7 +92,7 @@ def test_expect_is_compared_with_what_stands(store: Store, stands: int | None, e
         with pytest.raises(Conflict, match="look again, then decide"):
             move_alias(store, "tiny", "production", 3, expect=expect, **WHO)
         assert production(store) == stands
-        assert [one.action for one in entries(store.root / "tiny")].count("move") == (stands is not None)
+        assert [one.action for one in entries(store.location / "tiny")].count("move") == (stands is not None)
 
 
 def test_what_an_alias_cannot_be_or_name(store: Store) -> None:
@@ -110,7 +110,7 @@ def test_what_an_alias_cannot_be_or_name(store: Store) -> None:
 def test_every_move_is_in_the_log(store: Store) -> None:
     move(store, 1, 2)
     rollback(store, "tiny", **WHO)
-    log = [(one.action, one.alias, one.before, one.after) for one in entries(store.root / "tiny")]
+    log = [(one.action, one.alias, one.before, one.after) for one in entries(store.location / "tiny")]
     assert log == [
         ("move", "production", None, 1),
         ("move", "production", 1, 2),
@@ -171,19 +171,19 @@ class TestRollback:
         """The line is written first: whoever dies between the two leaves a line only."""
         move(store, 1, 2)
         for _ in range(dead):
-            append(store.root / "tiny", Entry(action="move", alias="production", before=2, after=4, **WHO))
+            append(store.location / "tiny", Entry(action="move", alias="production", before=2, after=4, **WHO))
         assert rollback(store, "tiny", **WHO) == (2, 1)
-        append(store.root / "tiny", Entry(action="move", alias="production", before=1, after=4, **WHO))
+        append(store.location / "tiny", Entry(action="move", alias="production", before=1, after=4, **WHO))
         move(store, 3)
         for _ in range(dead):
-            append(store.root / "tiny", Entry(action="rollback", alias="production", before=3, after=1, **WHO))
+            append(store.location / "tiny", Entry(action="rollback", alias="production", before=3, after=1, **WHO))
         assert rollback(store, "tiny", **WHO) == (3, 1)
         with pytest.raises(Conflict):
             rollback(store, "tiny", **WHO)
 
     def test_a_log_that_begins_late_is_believed(self, store: Store) -> None:
         """A store that came without its log, as a shipped one may."""
-        (store.root / "tiny" / "aliases.json").write_text('{"production": 2}')
+        (store.location / "tiny" / "aliases.json").write_text('{"production": 2}')
         with pytest.raises(Conflict):
             rollback(store, "tiny", **WHO)
         move(store, 3)
@@ -194,34 +194,34 @@ class TestRollback:
 def test_of_those_who_expect_the_same_one_wins(store: Store, stands: int | None, expect: str) -> None:
     if stands is not None:
         move(store, stands)
-    said = go_together(*(start(RACER, store.root, version, expect) for version in (2, 3, 4)))
+    said = go_together(*(start(RACER, store.location, version, expect) for version in (2, 3, 4)))
     assert sorted(word for words in said for word in words) == ["Conflict", "Conflict", "won"]
     winner = 2 + said.index(["won"])
     assert production(store) == winner
-    assert entries(store.root / "tiny")[-1].who == f"racer {winner}"
+    assert entries(store.location / "tiny")[-1].who == f"racer {winner}"
 
 
 def test_a_version_that_goes_while_others_wait_is_not_named(store: Store) -> None:
-    with locked(store.root / "tiny"):
-        racer = start(RACER, store.root, 4, "None")
+    with locked(store.location / "tiny"):
+        racer = start(RACER, store.location, 4, "None")
         wait_for(racer, "ready")
         racer.stdin.write("go\n")
         racer.stdin.flush()
         time.sleep(0.3)  # let it come to the lock
-        (store.root / "tiny" / "4").rmdir()
+        (store.location / "tiny" / "4").rmdir()
     assert racer.communicate()[0].strip() == "VersionNotFound"
     assert production(store) is None
 
 
 @pytest.mark.parametrize("moves", [1, 2, 5, 17])
 def test_a_process_killed_while_it_moves_leaves_a_whole_table(store: Store, moves: int) -> None:
-    mover = start(MOVER, store.root)
+    mover = start(MOVER, store.location)
     for _ in range(moves):
         wait_for(mover, "moved")
     kill(mover)
     stands = production(store)
     assert stands in {1, 2, 3}
-    assert stands in {one.after for one in entries(store.root / "tiny")[-2:]}
+    assert stands in {one.after for one in entries(store.location / "tiny")[-2:]}
     move(store, 4)
     assert rollback(store, "tiny", **WHO) == (4, stands)
 
@@ -230,7 +230,7 @@ def test_a_canary_shares_the_requests_of_an_alias(store: Store) -> None:
     move(store, 3)
     target = set_canary(store, "tiny", "production", 4, (95, 5), **WHO, expect=3)
     assert store.targets("tiny") == {"production": target} == {"production": Target(3, 4, (95, 5))}
-    assert json.loads((store.root / "tiny" / "aliases.json").read_text()) == {"production": {"3": 95, "4": 5}}
+    assert json.loads((store.location / "tiny" / "aliases.json").read_text()) == {"production": {"3": 95, "4": 5}}
     assert production(store) == 3
     assert (store.history("tiny")[-1].action, store.history("tiny")[-1].weights) == ("canary", {3: 95, 4: 5})
 
@@ -283,7 +283,7 @@ def test_a_version_that_is_a_canary_is_not_removed(store: Store) -> None:
     "written", ['{"production": {"3": 95}}', '{"production": {"3": 0, "4": 5}}', '{"production": {}}']
 )
 def test_weights_that_make_no_sense_are_told(store: Store, written: str) -> None:
-    (store.root / "tiny" / "aliases.json").write_text(written)
+    (store.location / "tiny" / "aliases.json").write_text(written)
     with pytest.raises(InvalidManifest, match="not a table of aliases"):
         store.targets("tiny")
     assert store.listings()["tiny"].versions == (1, 2, 3, 4)

@@ -23,7 +23,7 @@ def test_a_document_comes_back_as_it_was_published(store: Store) -> None:
 
 
 def test_a_version_may_have_none(store: Store) -> None:
-    publish_tiny(store.root, "bare", documents={})
+    publish_tiny(store.location, "bare", documents={})
     with pytest.raises(DocumentNotFound, match=r"bare@1 was published without report\.html"):
         read_document(store, "bare", 1, REPORT)
     with pytest.raises(VersionNotFound):

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models import opening
+from models import checksums, opening
+from models.checksums import sha256_of
 from models.errors import (
     BundleError,
     ChecksumMismatch,
@@ -20,7 +21,7 @@ from models.errors import (
     UnsafeGraph,
     VersionNotFound,
 )
-from models.opening import open_bundle, open_version, prove_bundle, sha256_of
+from models.opening import open_bundle, open_version, prove_bundle
 from models.store import Store
 from tests.support.bad_graphs import external_weights_graph, with_foreign_node
 from tests.support.bundles import publish_tiny
@@ -264,8 +265,8 @@ def test_those_of_an_installation_may_be_links_to_a_cache(
     bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "cached").hardlink_to(bundle / "model.onnx")
-    monkeypatch.setattr(opening, "default_root", lambda: bundle.parent.parent)
+    monkeypatch.setattr(checksums, "default_root", lambda: bundle.parent.parent)
     with pytest.raises(ChecksumMismatch, match="hard link"):  # a checkout's are copies
         prove_bundle(bundle)
-    monkeypatch.setattr(opening, "is_replaceable", lambda root: True)
+    monkeypatch.setattr(checksums, "is_replaceable", lambda root: True)
     prove_bundle(bundle)

@@ -20,7 +20,7 @@ def store(tmp_path: Path) -> Store:
     """Versions 1 and 2 have the same labels, version 3 has them in another order; production names the first."""
     store = Store(tmp_path / "store")
     for labels in (LABELS, LABELS, BLUE_FIRST):
-        publish_tiny(store.root, labels=labels)
+        publish_tiny(store.location, labels=labels)
     move_alias(store, "tiny", "production", 1, **WHO)
     return store
 
@@ -67,7 +67,7 @@ def test_what_is_expected_is_what_is_compared_and_replaced(store: Store) -> None
 def test_a_version_that_cannot_be_read_holds_up_no_cure(store: Store) -> None:
     (store.bundle("tiny", 1) / "manifest.json").write_text("{")
     assert go(store, 3) == 1
-    (store.bundle("tiny", 3)).rename(store.root / "lost")
+    (store.bundle("tiny", 3)).rename(store.location / "lost")
     assert go(store, 2) == 3
 
 
@@ -97,7 +97,7 @@ def test_what_is_not_there_is_not_promoted(store: Store) -> None:
 
 
 def test_a_worse_version_is_refused_with_what_was_compared_unless_forced(store: Store) -> None:
-    publish_tiny(store.root, metrics=metrics(accuracy=0.98))
+    publish_tiny(store.location, metrics=metrics(accuracy=0.98))
     with pytest.raises(PromotionRefused, match=r"accuracy 0\.9800, at least 0\.9900 is asked for") as caught:
         go(store, 4)
     assert [check.passed for check in caught.value.checks if check.what == "accuracy"] == [False]
@@ -112,14 +112,14 @@ def test_one_that_needed_no_force_is_not_noted_as_forced(store: Store) -> None:
 
 
 def test_the_first_version_of_an_alias_has_nobody_beside_it(store: Store) -> None:
-    publish_tiny(store.root, metrics=metrics(accuracy=0.5))
+    publish_tiny(store.location, metrics=metrics(accuracy=0.5))
     assert go(store, 4, "next") is None
     with pytest.raises(PromotionRefused, match="accuracy"):
         go(store, 4, "third", terms=Terms(Policy(min_accuracy=0.6)))
 
 
 def test_a_shadow_need_not_be_good(store: Store) -> None:
-    publish_tiny(store.root, metrics=metrics(accuracy=0.5))
+    publish_tiny(store.location, metrics=metrics(accuracy=0.5))
     go(store, 1, "shadow")
     assert go(store, 4, "shadow") == 1
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from models.audit import entries
+from models.checksums import sha256_of
 from models.errors import (
     BundleError,
     GoldenMismatch,
@@ -22,7 +23,7 @@ from models.errors import (
 )
 from models.golden import GoldenImage
 from models.manifest import InputSpec
-from models.opening import open_version, sha256_of
+from models.opening import open_version
 from models.publish import GraphFile, Release, publish
 from models.store import Store
 from tests.support.bad_graphs import secretly_fixed_graph, with_external_data, with_foreign_node
@@ -52,7 +53,7 @@ def tree(folder: Path) -> set[str]:
 
 
 def test_a_version_is_whole(store: Store) -> None:
-    manifest = publish_tiny(store.root)
+    manifest = publish_tiny(store.location)
     bundle = store.bundle("tiny", 1)
     assert tree(bundle) == {*manifest.files, "manifest.json"}
     assert {file: sha256_of(bundle / file) for file in manifest.files} == manifest.files
@@ -62,19 +63,19 @@ def test_a_version_is_whole(store: Store) -> None:
 
 
 def test_versions_count_up(store: Store) -> None:
-    assert [publish_tiny(store.root).version for _ in range(11)] == list(range(1, 12))
-    assert publish_tiny(store.root, "another").version == 1
+    assert [publish_tiny(store.location).version for _ in range(11)] == list(range(1, 12))
+    assert publish_tiny(store.location, "another").version == 1
 
 
 def test_a_version_is_never_overwritten(store: Store) -> None:
-    first = publish_tiny(store.root)
-    publish_tiny(store.root, labels=("white", "black"))
+    first = publish_tiny(store.location)
+    publish_tiny(store.location, labels=("white", "black"))
     assert store.manifest("tiny", 1) == first
 
 
 def test_the_log_says_who_and_why(store: Store) -> None:
-    publish_tiny(store.root)
-    (entry,) = entries(store.root / "tiny")
+    publish_tiny(store.location)
+    (entry,) = entries(store.location / "tiny")
     assert (entry.action, entry.after, entry.who, entry.why) == ("publish", 1, "tests", "a test needs it")
 
 
@@ -82,7 +83,7 @@ def test_others_may_read_what_was_published(store: Store) -> None:
     """The service often runs as another user than the one who publishes."""
     before = os.umask(0o022)
     try:
-        publish_tiny(store.root)
+        publish_tiny(store.location)
     finally:
         os.umask(before)
     for path in store.bundle("tiny", 1).rglob("*"):
@@ -92,8 +93,8 @@ def test_others_may_read_what_was_published(store: Store) -> None:
 
 def test_grey_images_and_many_labels(store: Store) -> None:
     labels = tuple(f"class {number}" for number in range(50))
-    publish_tiny(store.root, labels=labels)
-    publish_tiny(store.root, labels=("black", "white"), input=InputSpec(height=5, width=7, colour="grey"))
+    publish_tiny(store.location, labels=labels)
+    publish_tiny(store.location, labels=("black", "white"), input=InputSpec(height=5, width=7, colour="grey"))
     assert open_version(store, "tiny", 2).session.run(open_version(store, "tiny", 2).golden_pixels).shape == (2, 2)
 
 
@@ -146,22 +147,22 @@ def test_what_does_not_pass_leaves_nothing(store: Store, tmp_path: Path, why: st
     with pytest.raises(error):
         publish(store, "tiny", bad, who="w", why="w")
     assert tree(tmp_path) - before <= {"store/tiny/.lock"}
-    assert publish_tiny(store.root).version == 1
+    assert publish_tiny(store.location).version == 1
 
 
 @pytest.mark.parametrize("name", ["..", "Tiny", "a/b", "", "tiny\n"])
 def test_a_name_that_is_none(store: Store, tmp_path: Path, name: str) -> None:
     with pytest.raises(InvalidRef):
         publish(store, name, release(tmp_path / "model.onnx"), who="w", why="w")
-    assert not store.root.exists()
+    assert not store.location.exists()
 
 
 def test_the_last_version_number_is_the_end(store: Store) -> None:
-    (store.root / "tiny" / "999999999").mkdir(parents=True)
+    (store.location / "tiny" / "999999999").mkdir(parents=True)
     with pytest.raises(InvalidRef):
-        publish_tiny(store.root)
+        publish_tiny(store.location)
     assert store.versions("tiny") == [999_999_999]
-    assert entries(store.root / "tiny") == []
+    assert entries(store.location / "tiny") == []
 
 
 @pytest.mark.parametrize("file", ["model.onnx", "golden/golden.json", "manifest.json"])
@@ -177,22 +178,22 @@ def test_the_bundle_is_opened_before_it_is_seen(store: Store, monkeypatch: pytes
 
     monkeypatch.setattr(Path, "write_text", lossy)
     with pytest.raises(BundleError):
-        publish_tiny(store.root)
+        publish_tiny(store.location)
     assert store.names() == []
 
 
 def test_two_processes_that_publish_at_once_get_different_versions(store: Store) -> None:
-    said = go_together(*(start(PUBLISHER, store.root) for _ in range(3)))
+    said = go_together(*(start(PUBLISHER, store.location) for _ in range(3)))
     versions = [int(word) for words in said for word in words]
     assert sorted(versions) == list(range(1, 10))
     for version in store.versions("tiny"):
         open_version(store, "tiny", version)
-    assert [entry.after for entry in entries(store.root / "tiny")] == list(range(1, 10))
+    assert [entry.after for entry in entries(store.location / "tiny")] == list(range(1, 10))
 
 
 def test_a_version_may_have_several_graphs(store: Store) -> None:
     less_sure = colour_graph(sharpness=1.5)
-    manifest = publish_tiny(store.root, variants={"int8": less_sure})
+    manifest = publish_tiny(store.location, variants={"int8": less_sure})
     assert manifest == store.manifest("tiny", 1)
     assert (manifest.reference, list(manifest.graphs)) == ("fp32", ["fp32", "int8"])
     graph = manifest.graphs["int8"]
@@ -210,9 +211,9 @@ def test_a_graph_too_far_from_the_most_exact_one_is_not_published(
 ) -> None:
     said = rf"0\.png: .* the {variant} graph differs by 0\.\d+ .* at most {limit} may be: publish without {variant} "
     with pytest.raises(GoldenMismatch, match=said):
-        publish_tiny(store.root, variants={variant: colour_graph(sharpness=sharpness)})
-    assert tree(store.root) <= {"tiny/.lock"}
-    assert publish_tiny(store.root).version == 1
+        publish_tiny(store.location, variants={variant: colour_graph(sharpness=sharpness)})
+    assert tree(store.location) <= {"tiny/.lock"}
+    assert publish_tiny(store.location).version == 1
 
 
 def test_a_version_may_have_no_graph_of_float32(store: Store, tmp_path: Path) -> None:
@@ -244,7 +245,7 @@ def test_a_release_needs_no_documents(store: Store, tmp_path: Path) -> None:
 
 
 def test_the_files_are_for_people_as_well(store: Store) -> None:
-    publish_tiny(store.root)
+    publish_tiny(store.location)
     bundle = store.bundle("tiny", 1)
     for file in ("manifest.json", "golden/golden.json"):
         text = (bundle / file).read_text()

@@ -38,7 +38,7 @@ while True:
 
 
 def unfinished(store: Store) -> list[Path]:
-    return [path for path in (store.root / "tiny").iterdir() if path.name.startswith(".unfinished-")]
+    return [path for path in (store.location / "tiny").iterdir() if path.name.startswith(".unfinished-")]
 
 
 @pytest.mark.parametrize(
@@ -52,14 +52,14 @@ def unfinished(store: Store) -> list[Path]:
 )
 def test_killed_when(tmp_path: Path, step: int, visible: list[int], following: int) -> None:
     store = Store(tmp_path / "store")
-    publisher = start(STOPPING, store.root, step)
+    publisher = start(STOPPING, store.location, step)
     wait_for(publisher, "stopped")
     assert store.names() == (["tiny"] if visible else [])
     kill(publisher)
     assert len(unfinished(store)) == (0 if visible else 1)
     for version in visible:
         open_version(store, "tiny", version)
-    assert publish_tiny(store.root).version == following
+    assert publish_tiny(store.location).version == following
     assert store.versions("tiny") == [*visible, following]
     assert unfinished(store) == []
     open_version(store, "tiny", following)
@@ -68,13 +68,13 @@ def test_killed_when(tmp_path: Path, step: int, visible: list[int], following: i
 @pytest.mark.parametrize("count", [1, 3, 7])
 def test_killed_at_any_moment(tmp_path: Path, count: int) -> None:
     store = Store(tmp_path / "store")
-    publisher = start(RESTLESS, store.root)
+    publisher = start(RESTLESS, store.location)
     for _ in range(count):
         wait_for(publisher, "published")
     kill(publisher)
     seen = store.versions("tiny")
     assert seen[:count] == list(range(1, count + 1))
-    assert publish_tiny(store.root).version > seen[-1]
+    assert publish_tiny(store.location).version > seen[-1]
     assert unfinished(store) == []
     for version in store.versions("tiny"):
         open_version(store, "tiny", version)
@@ -83,9 +83,9 @@ def test_killed_at_any_moment(tmp_path: Path, count: int) -> None:
 def test_what_a_killed_removal_left_is_out_of_sight_and_cleaned(tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     for _ in range(2):
-        publish_tiny(store.root)
+        publish_tiny(store.location)
     move_alias(store, "tiny", "production", 2, who="w", why="w")
-    store.bundle("tiny", 1).rename(store.root / "tiny" / ".unfinished-1")  # as far as it came
+    store.bundle("tiny", 1).rename(store.location / "tiny" / ".unfinished-1")  # as far as it came
     assert store.versions("tiny") == [2]
-    assert publish_tiny(store.root).version == 3
+    assert publish_tiny(store.location).version == 3
     assert unfinished(store) == []

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from models import golden
+from models.locations import default_root
 from models.opening import open_version, prove_version
 from models.refs import PRODUCTION, Ref
-from models.store import Store, default_root
+from models.store import Store
 
 STORE = Store(default_root())
 _PROJECT = Path(__file__).parents[2]

@@ -121,7 +121,7 @@ def test_a_file_that_was_changed_under_a_manifest_that_holds(material: Material)
 def test_a_signed_version_in_the_place_of_another(material: Material) -> None:
     """What was vouched for is a version by its name and number."""
     material.sign()
-    shutil.copytree(material.bundle, material.store.root / "tiny" / "2")
+    shutil.copytree(material.bundle, material.store.location / "tiny" / "2")
     with pytest.raises(InvalidManifest, match="tiny@2 holds tiny@1"):
         open_version(material.strict, "tiny", 2)
 
@@ -168,7 +168,7 @@ def test_signing_is_noted_and_may_be_done_again(material: Material) -> None:
     foreign(material)
     material.sign()
     open_version(material.strict, "tiny", 1)
-    log = entries(material.store.root / "tiny")[1:]
+    log = entries(material.store.location / "tiny")[1:]
     assert [(entry.action, entry.after, entry.why) for entry in log] == [("sign", 1, ""), ("sign", 1, "vouched for")]
     assert sorted(path.name for path in material.bundle.parent.iterdir()) == [".lock", "1", "audit.jsonl"]
 
@@ -195,7 +195,7 @@ def test_openssl_agrees(tmp_path: Path) -> None:
     store = Store(tmp_path / "store", read_trusted(tmp_path / "public.pem"))
     bundle = store.bundle("tiny", 1)
     ours = read_signer(tmp_path / "private.pem", str)
-    sign_version(Store(store.root), "tiny", 1, ours, who="tests", why="")
+    sign_version(Store(store.location), "tiny", 1, ours, who="tests", why="")
     files = ("-in", bundle / "manifest.json", "-sigfile", bundle / SIGNATURE)
     found = openssl("pkeyutl", "-verify", "-rawin", "-pubin", "-inkey", "public.pem", *files)
     assert (found.returncode, found.stdout) == (0, "Signature Verified Successfully\n")

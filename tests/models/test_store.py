@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from models import store as store_module
 from models.aliases import move_alias
 from models.errors import (
     AliasNotFound,
@@ -18,7 +17,7 @@ from models.errors import (
     VersionNotFound,
 )
 from models.refs import parse_ref
-from models.store import Resolved, Store, default_root, is_replaceable
+from models.store import Resolved, Store
 from tests.support.bundles import publish_tiny
 
 
@@ -40,7 +39,7 @@ def store(published: Path, tmp_path: Path) -> Store:
 
 def pretend(store: Store, name: str, *versions: str) -> None:
     for version in versions:
-        (store.root / name / version).mkdir(parents=True)
+        (store.location / name / version).mkdir(parents=True)
 
 
 def resolve(store: Store, ref: str) -> Resolved:
@@ -51,14 +50,14 @@ def test_names_and_versions(store: Store) -> None:
     assert store.names() == ["another", "tiny"]
     assert store.versions("tiny") == [1, 2]
     assert store.manifest("tiny", 2).version == 2
-    assert store.bundle("tiny", 2) == store.root / "tiny" / "2"
+    assert store.bundle("tiny", 2) == store.location / "tiny" / "2"
 
 
 def test_versions_are_compared_as_numbers(store: Store) -> None:
     pretend(store, "tiny", "10", "9", "100")
     assert store.versions("tiny") == [1, 2, 9, 10, 100]
     assert resolve(store, "tiny").version == 100
-    assert publish_tiny(store.root).version == 101
+    assert publish_tiny(store.location).version == 101
 
 
 def test_a_store_that_is_not_there_is_not_taken_for_an_empty_one(tmp_path: Path) -> None:
@@ -72,13 +71,13 @@ def test_a_store_that_is_not_there_is_not_taken_for_an_empty_one(tmp_path: Path)
 
 def test_asking_leaves_no_trace(tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
-    store.root.mkdir()
+    store.location.mkdir()
     for ask in (lambda: store.versions("tiny"), lambda: move_alias(store, "tiny", "a", 1, who="w", why="w")):
         with pytest.raises(ModelNotFound):
             ask()
     with pytest.raises(ModelNotFound):
         store.remove("tiny", 1, who="w", why="w")
-    assert list(store.root.iterdir()) == []
+    assert list(store.location.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -87,12 +86,12 @@ def test_asking_leaves_no_trace(tmp_path: Path) -> None:
 )
 def test_what_else_lies_in_a_store_is_no_model(store: Store, junk: str) -> None:
     if junk.endswith(".md"):
-        (store.root / junk).write_text("Read me")
+        (store.location / junk).write_text("Read me")
     elif junk == "empty":
-        (store.root / junk).mkdir()
+        (store.location / junk).mkdir()
     elif junk == "with-files-only":
-        (store.root / junk).mkdir()
-        (store.root / junk / "1").write_text("a file is no version")
+        (store.location / junk).mkdir()
+        (store.location / junk / "1").write_text("a file is no version")
     else:
         pretend(store, junk, "1")
     assert store.names() == ["another", "tiny"]
@@ -104,14 +103,14 @@ def test_what_else_lies_in_a_store_is_no_model(store: Store, junk: str) -> None:
 def test_what_else_lies_beside_versions_is_none(store: Store, junk: str) -> None:
     pretend(store, "tiny", junk)
     assert store.versions("tiny") == [1, 2]
-    assert publish_tiny(store.root).version == 3
+    assert publish_tiny(store.location).version == 3
 
 
 def test_a_file_that_has_the_name_of_the_next_version_is_not_overwritten(store: Store) -> None:
-    (store.root / "tiny" / "3").write_text("somebody's notes")
+    (store.location / "tiny" / "3").write_text("somebody's notes")
     assert store.versions("tiny") == [1, 2]
-    assert publish_tiny(store.root).version == 4
-    assert (store.root / "tiny" / "3").read_text() == "somebody's notes"
+    assert publish_tiny(store.location).version == 4
+    assert (store.location / "tiny" / "3").read_text() == "somebody's notes"
 
 
 @pytest.mark.parametrize("name", ["..", "../tiny", "tiny/1", "/etc", "", "Tiny", "tiny\0", "tiny\n", "."])
@@ -153,8 +152,8 @@ def test_refs_that_lead_nowhere(store: Store) -> None:
 
 
 def test_a_change_by_another_process_is_seen_at_once(store: Store) -> None:
-    elsewhere = Store(store.root)
-    publish_tiny(store.root)
+    elsewhere = Store(store.location)
+    publish_tiny(store.location)
     move_alias(store, "tiny", "production", 3, who="w", why="w")
     assert resolve(elsewhere, "tiny").version == 3
 
@@ -163,20 +162,20 @@ def test_a_change_by_another_process_is_seen_at_once(store: Store) -> None:
     "content", ["", "[]", "{", '{"production": 0}', '{"production": -1}', '{"production": null}', "\0"]
 )
 def test_a_broken_table_of_aliases_is_named(store: Store, content: str) -> None:
-    (store.root / "tiny" / "aliases.json").write_text(content)
+    (store.location / "tiny" / "aliases.json").write_text(content)
     with pytest.raises(InvalidManifest, match=r"tiny/aliases\.json"):
         resolve(store, "tiny")
     assert resolve(store, "tiny@1").version == 1
 
 
 def test_a_folder_in_the_place_of_the_aliases_is_named(store: Store) -> None:
-    (store.root / "tiny" / "aliases.json").mkdir()
+    (store.location / "tiny" / "aliases.json").mkdir()
     with pytest.raises(InvalidManifest, match=r"tiny/aliases\.json"):
         store.aliases("tiny")
 
 
 def test_an_alias_of_a_version_that_is_gone_is_named(store: Store) -> None:
-    (store.root / "tiny" / "aliases.json").write_text(json.dumps({"production": 7}))
+    (store.location / "tiny" / "aliases.json").write_text(json.dumps({"production": 7}))
     with pytest.raises(VersionNotFound, match="no version 7"):
         resolve(store, "tiny")
 
@@ -191,15 +190,15 @@ class TestRemove:
     def test_a_version_goes_whole(self, store: Store) -> None:
         store.remove("tiny", 1, who="w", why="w")
         assert store.versions("tiny") == [2]
-        assert not [path for path in (store.root / "tiny").iterdir() if path.name.startswith(".unfinished")]
+        assert not [path for path in (store.location / "tiny").iterdir() if path.name.startswith(".unfinished")]
 
     def test_its_number_is_never_used_again(self, store: Store) -> None:
         store.remove("tiny", 2, who="w", why="w")
-        assert publish_tiny(store.root).version == 3
+        assert publish_tiny(store.location).version == 3
         store.remove("tiny", 3, who="w", why="w")
         store.remove("tiny", 1, who="w", why="w")
         assert store.names() == ["another"]
-        assert publish_tiny(store.root).version == 4
+        assert publish_tiny(store.location).version == 4
 
     def test_what_an_alias_names_stays(self, store: Store) -> None:
         move_alias(store, "tiny", "production", 1, who="w", why="w")
@@ -211,14 +210,3 @@ class TestRemove:
     def test_what_is_not_there_cannot_go(self, store: Store) -> None:
         with pytest.raises(VersionNotFound):
             store.remove("tiny", 3, who="w", why="w")
-
-
-def test_the_shipped_store_is_beside_the_code() -> None:
-    assert default_root().parts[-2:] == ("models", "store")
-
-
-def test_a_store_in_an_installed_copy_is_replaceable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not is_replaceable(default_root())  # of a checkout
-    monkeypatch.setattr(store_module, "__file__", str(tmp_path / "site-packages" / "models" / "store.py"))
-    assert is_replaceable(tmp_path / "site-packages" / "models" / "store")
-    assert not is_replaceable(tmp_path / "mine")

@@ -119,7 +119,7 @@ async def test_errors_of_ordinary_days(app: App, status: int, kind: str) -> None
 
 async def test_a_version_that_was_refused(store: Store) -> None:
     (store.bundle("tiny", 1) / "golden" / "0.png").unlink()
-    async with running_app(Settings(store=store.root)) as app:
+    async with running_app(Settings(store=store.location)) as app:
         members = assert_problem(await post(app, "/v1/predict"), 503, "version-refused")
         assert "png" not in members["detail"]
 
@@ -132,8 +132,8 @@ async def test_a_device_that_is_not_there(start: Start) -> None:
 
 
 async def test_no_default_model(store: Store) -> None:
-    publish_tiny(store.root, "other")
-    async with running_app(Settings(store=store.root)) as app:
+    publish_tiny(store.location, "other")
+    async with running_app(Settings(store=store.location)) as app:
         assert_problem(await post(app, "/v1/predict"), 503, "not-ready")
         assert (await post(app, "/v1/models/other/predict")).status_code == 200
 

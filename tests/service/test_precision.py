@@ -38,7 +38,7 @@ async def test_what_runs_is_told(
 ) -> None:
     caplog.set_level(logging.INFO)
     monkeypatch.setattr("models.precision.has_vnni", lambda: vnni)
-    async with running_app(Settings(store=store.root, threads=1, device="cpu", precision=asked)) as app:
+    async with running_app(Settings(store=store.location, threads=1, device="cpu", precision=asked)) as app:
         await app.services.fleet.lease(Ref("tiny"))
         answer = await app.client.post("/v1/predict", content=RED, headers={"Content-Type": "image/png"})
         assert (answer.json()["score"] < 0.95) == (runs == "int8")
@@ -52,7 +52,7 @@ async def test_what_runs_is_told(
 
 
 async def test_a_version_without_the_precision_is_refused(store: Store) -> None:
-    async with running_app(Settings(store=store.root, threads=1, precision="fp16")) as app:
+    async with running_app(Settings(store=store.location, threads=1, precision="fp16")) as app:
         answer = await app.client.post("/v1/predict", content=RED, headers={"Content-Type": "image/png"})
         assert_problem(answer, 503, "version-refused")
         (version,) = (await app.client.get("/v1/models/tiny")).json()["versions"]

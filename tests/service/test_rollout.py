@@ -24,14 +24,14 @@ def store(tmp_path: Path) -> Store:
     """Three versions, of which production names the first."""
     store = Store(tmp_path / "store")
     for _ in range(3):
-        publish_tiny(store.root)
+        publish_tiny(store.location)
     move_alias(store, "tiny", "production", 1, **WHO)
     return store
 
 
 @pytest.fixture
 def server(store: Store, tmp_path: Path) -> Iterator[Server]:
-    settings = {"store": store.root, "workers": 2, "threads": 1, "max_batch": 1, "store_poll_s": 0.05}
+    settings = {"store": store.location, "workers": 2, "threads": 1, "max_batch": 1, "store_poll_s": 0.05}
     with (tmp_path / "log").open("wb") as file, running(settings | {"spare_versions": 0}, file.fileno()) as started:
         yield Server(started, tmp_path / "log")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from models.store import default_root
+from models.locations import default_root
 from service.settings import Settings
 
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "settings.md"

@@ -27,9 +27,9 @@ def pair(tmp_path: Path) -> Pair:
 async def test_an_unsigned_version_is_refused_and_said_to_be(
     store: Store, pair: Pair, caplog: pytest.LogCaptureFixture
 ) -> None:
-    publish_tiny(store.root, "signed")
+    publish_tiny(store.location, "signed")
     sign_version(store, "signed", 1, read_signer(pair.private, str), who="tests", why="")
-    settings = Settings(store=store.root, default_model="tiny", threads=1, require_signature=pair.public)
+    settings = Settings(store=store.location, default_model="tiny", threads=1, require_signature=pair.public)
     async with running_app(settings) as app:
         assert_problem(await app.client.post("/v1/predict", content=RED, headers=HEADERS), 503, "version-refused")
         assert_problem(await app.client.get("/health/ready"), 503, "not-ready")
@@ -47,7 +47,7 @@ async def test_an_unsigned_version_is_refused_and_said_to_be(
 
 def test_a_real_service_with_workers(store: Store, pair: Pair) -> None:
     sign_version(store, "tiny", 1, read_signer(pair.private, str), who="tests", why="")
-    settings = {"store": store.root, "default_model": "tiny", "workers": 1, "require_signature": pair.public}
+    settings = {"store": store.location, "default_model": "tiny", "workers": 1, "require_signature": pair.public}
     with running(settings) as server:
         status, answer = server.ask("POST", "/v1/predict", RED, "image/png")
         assert (status, answer["label"]) == (200, "red")

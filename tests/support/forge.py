@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from models.opening import sha256_of
+from models.checksums import sha256_of
 
 
 def forge(bundle: Path, file: str, content: bytes) -> None:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from models.store import Store, default_root
+from models.locations import default_root
+from models.store import Store
 from tests.training.support import recipe_file
 from training.config import load_recipe
 from training.describe import describe, known_classes

@@ -3,9 +3,10 @@ import json
 import numpy as np
 import pytest
 
+from models.locations import default_root
 from models.manifest import ACCEPTS_NOTHING, Conformal, Decision
 from models.postprocess import answer
-from models.store import Store, default_root
+from models.store import Store
 from training.intervals import wilson
 from training.promises import Promises, accepts, measure_promises
 

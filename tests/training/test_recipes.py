@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 
+from models.locations import default_root
 from models.refs import parse_ref
-from models.store import Store, default_root
+from models.store import Store
 from training.config import Recipe, load_recipe, recipe_names
 from training.describe import known_classes
 from training.network import Network, build_network

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from models.manifest import Precision
-from training.cli.options import Json, PrecisionName, StorePath, TestData, open_store, print_json, require_torch
+from training.cli.options import Json, PrecisionName, StoreOption, TestData, open_store, print_json, require_torch
 
 _Subject = Annotated[str, typer.Argument(metavar="RUN_DIR|REF", help="A run's folder, or name, name@version.")]
 
@@ -22,7 +22,7 @@ def compare(
     second: _Subject,
     data: TestData = None,
     precisions: _Precisions = None,
-    store: StorePath = None,
+    store: StoreOption = None,
     as_json: Json = False,
 ) -> None:
     """Tell which of two models is better on the same images, and whether the difference is noise.

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from training.cli.options import Changes, Json, StorePath, open_store, print_json, require_torch
+from training.cli.options import Changes, Json, StoreOption, open_store, print_json, require_torch
 
 _Subject = Annotated[
     str,
@@ -17,7 +17,7 @@ def describe(
     subject: _Subject,
     classes: _Classes = None,
     changes: Changes = None,
-    store: StorePath = None,
+    store: StoreOption = None,
     as_json: Json = False,
 ) -> None:
     """Show a network's layers: output shapes, parameters, and multiply-adds for one image.

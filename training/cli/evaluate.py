@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from models.manifest import Precision
-from training.cli.options import Json, StorePath, TestData, open_store, print_json, require_torch
+from training.cli.options import Json, StoreOption, TestData, open_store, print_json, require_torch
 
 _Precision = Annotated[Precision | None, typer.Option(help="The graph to measure; the most exact one by default.")]
 
@@ -14,7 +14,7 @@ def evaluate(
     subject: Annotated[str, typer.Argument(metavar="RUN_DIR|REF", help="A run's folder, or name, name@version.")],
     data: TestData = None,
     precision: _Precision = None,
-    store: StorePath = None,
+    store: StoreOption = None,
     as_json: Json = False,
 ) -> None:
     """Measure a graph on a test split, exactly as the service would answer with it.

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from models.store import Store, default_root
+from models.locations import default_root, parse_location
+from models.store import Store
 from models.trust import Signer, keys_asked_for, read_signer, read_trusted
 from training.errors import TrainingNotInstalled
 
@@ -20,8 +21,13 @@ TestData = Annotated[
     Path | None, typer.Option("--data", help="Folder of the data; else that of the run, or what the recipe downloads.")
 ]
 Changes = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the recipe.")]
-StorePath = Annotated[
-    Path | None, typer.Option("--store", help="The folder of models and versions.", envvar="WHATSIT_STORE")
+StoreOption = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        help="The folder of models and versions, or a URL such as s3://bucket/models.",
+        envvar="WHATSIT_STORE",
+    ),
 ]
 SignKey = Annotated[
     Path | None, typer.Option("--sign", help="A PEM file of the private key to sign it with.", exists=True)
@@ -46,9 +52,9 @@ def require_torch() -> None:
         )
 
 
-def open_store(path: Path | None) -> Store:
-    """The store at ``path``, else that of the installation, with the keys that must have signed its versions."""
-    return Store(path or default_root(), read_trusted(keys_asked_for()))
+def open_store(store: str | None) -> Store:
+    """The store that was asked for, else that of the installation, with the keys that must have signed its versions."""
+    return Store(default_root() if store is None else parse_location(store), read_trusted(keys_asked_for()))
 
 
 def signer_of(key: Path | None) -> Signer | None:

@@ -9,15 +9,16 @@ import typer
 from models.audit import who
 from models.golden import read
 from models.layout import GOLDEN_DIR
+from models.locations import is_replaceable
 from models.manifest import PRECISIONS, Manifest
 from models.policy import read_policy
 from models.promotion import terms_of
-from models.store import Store, is_replaceable
+from models.store import Store
 from training.cli.options import (
     Json,
     PrecisionName,
     SignKey,
-    StorePath,
+    StoreOption,
     open_store,
     print_json,
     require_torch,
@@ -49,7 +50,7 @@ def publish(  # noqa: PLR0913, PLR0917 - one for each option
     precisions: _Precisions = None,
     report_images: _ReportImages = None,
     sign: SignKey = None,
-    store: StorePath = None,
+    store: StoreOption = None,
     as_json: Json = False,
 ) -> None:
     """Publish a finished run as the next version of a model.
@@ -83,20 +84,20 @@ def publish(  # noqa: PLR0913, PLR0917 - one for each option
 
 def _show(manifest: Manifest, alias: str | None, store: Store, golden: Path | None, *, as_json: bool) -> None:
     name, accuracy, warnings = manifest.name, manifest.accuracy, list(_warnings(manifest, store))
-    folder = store.bundle(name, manifest.version)
-    images = len(read(folder).images)
+    where = f"{store.location}/{name}/{manifest.version}"
+    images = len(read(store.bundle(name, manifest.version)).images)
     if as_json:
         facts = {"name": name, "version": manifest.version, "alias": alias, "accuracy": accuracy}
         origin = {"golden_images": images, "golden_from": "the test split" if golden is None else str(golden)}
-        graphs = {"precisions": list(manifest.graphs), "folder": str(folder)}
+        graphs = {"precisions": list(manifest.graphs), "folder": where}
         print_json(facts | {"warning": "; ".join(warnings) or None} | graphs | origin)
         return
     also = f", now {name}@{alias}" if alias else ""
     graph_names = ", ".join(manifest.graphs)
-    typer.echo(f"published {name}@{manifest.version}{also}: {graph_names}, {accuracy:.2%}; {folder}")
+    typer.echo(f"published {name}@{manifest.version}{also}: {graph_names}, {accuracy:.2%}; {where}")
     if golden is None:
-        where = f"golden images, which prove it ({folder / GOLDEN_DIR})"
-        typer.echo(f"of the test split {images} images are part of it, as {where}; --golden DIR takes others")
+        proof = f"golden images, which prove it ({where}/{GOLDEN_DIR})"
+        typer.echo(f"of the test split {images} images are part of it, as {proof}; --golden DIR takes others")
     for warning in warnings:
         typer.echo(f"warning: {warning}")
 
@@ -113,8 +114,8 @@ def _warnings(manifest: Manifest, store: Store) -> Iterator[str]:
             f"{manifest.name}@{before} has the very same graphs, so that this version answers as that one does; "
             "`whatsit models promote` moves an alias without a new version"
         )
-    if is_replaceable(store.root):
+    if is_replaceable(store.location):
         yield (
-            f"{store.root} belongs to the installation and may be lost with the next one: give --store DIR, with "
+            f"{store.location} belongs to the installation and may be lost with the next one: give --store DIR, with "
             "every command, or set WHATSIT_STORE"
         )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from training.cli.options import Changes, Data, Json, StorePath, open_store, print_json, require_torch
+from training.cli.options import Changes, Data, Json, StoreOption, open_store, print_json, require_torch
 from training.tools import Tool, require_installed
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def train(  # noqa: PLR0913, PLR0917 - one for each option
     output: _Output = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run in the folder stopped.")] = False,
     track: _Track = None,
-    store: StorePath = None,
+    store: StoreOption = None,
     as_json: Json = False,
 ) -> None:
     """Train a model: from images to an exported graph that is calibrated, proved and measured.

@@ -6,7 +6,6 @@ They are kept in ``$WHATSIT_CACHE``, else ``$XDG_CACHE_HOME/whatsit``, else ``~/
 import fcntl
 import hashlib
 import math
-import os
 import shutil
 import tarfile
 import tempfile
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 
+from models.locations import user_cache
 from training.errors import DownloadFailed
 from training.progress import bar, say
 
@@ -61,22 +61,13 @@ REMOTES: dict[str, tuple[Remote, ...]] = {
 }
 
 
-def cache_root() -> Path:
-    """The folder that downloads are kept in."""
-    chosen = os.environ.get("WHATSIT_CACHE")
-    if chosen:
-        return Path(chosen)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "whatsit"
-
-
 def fetch(name: str, remotes: tuple[Remote, ...] | None = None, way_out: str = _OWN_DATA) -> Path:
     """The folder of what is called ``name``, downloaded on first use; it appears whole or not at all.
 
     Of several processes one downloads it and the others wait. Without ``remotes`` it is a data set. Raises
     DownloadFailed, which tells the ``way_out`` where there is no network.
     """
-    folder = cache_root() / name
+    folder = user_cache() / name
     if folder.is_dir():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)

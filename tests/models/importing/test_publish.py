@@ -31,7 +31,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def imported(store: Store, how: Wanted = WANTED, **export: object) -> Manifest:
-    path = saved(classifier(**export), store.root.parent)
+    path = saved(classifier(**export), store.location.parent)
     return publish_import(store, "colours", path, how, IMAGES, who="tests").manifest
 
 
@@ -59,7 +59,7 @@ def test_every_answer_is_for_review_unless_a_threshold_is_given(store: Store) ->
 
 
 def test_half_precision_is_called_that(store: Store) -> None:
-    path = saved(half_precision(), store.root.parent)
+    path = saved(half_precision(), store.location.parent)
     manifest = publish_import(store, "colours", path, WANTED, IMAGES, who="tests").manifest
     assert list(manifest.graphs) == ["fp16"]
     assert open_version(store, "colours", 1, precision="auto").precision == "fp16"
@@ -75,9 +75,9 @@ def test_the_card_says_what_is_known(store: Store) -> None:
 
 
 def test_an_alias_moves_only_to_the_same_labels(store: Store) -> None:
-    publish_tiny(store.root, "colours", labels=("green", "red", "white"))
+    publish_tiny(store.location, "colours", labels=("green", "red", "white"))
     move_alias(store, "colours", "production", 1, who="tests", why="")
-    path = saved(classifier(), store.root.parent)
+    path = saved(classifier(), store.location.parent)
     with pytest.raises(PromotionRefused, match="--new-labels"):
         publish_import(store, "colours", path, WANTED, IMAGES, alias="production", who="tests")
     assert store.versions("colours") == [1]

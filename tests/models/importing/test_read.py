@@ -7,11 +7,11 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
+from models.checksums import sha256_of
 from models.errors import ImportRefused, UnsafeGraph
 from models.graph_file import inspect_graph
 from models.importing import read
 from models.importing.read import read_source
-from models.opening import sha256_of
 from tests.models.importing.support import half_precision, saved
 from tests.support.bad_graphs import external_tensor, with_external_data, with_foreign_node
 from tests.support.classifiers import classifier

@@ -30,9 +30,9 @@ async def test_it_lives_before_it_is_ready_and_is_ready_by_itself(app: App) -> N
 
 
 async def test_it_is_not_ready_when_the_default_is_refused_and_other_models_answer(store: Store) -> None:
-    publish_tiny(store.root, "other")
+    publish_tiny(store.location, "other")
     (store.bundle("tiny", 1) / "model.onnx").write_bytes(b"changed")
-    async with running_app(Settings(store=store.root, default_model="tiny", threads=1)) as app:
+    async with running_app(Settings(store=store.location, default_model="tiny", threads=1)) as app:
         headers = {"content-type": "image/png"}
         assert_problem(await app.client.post("/v1/predict", content=RED, headers=headers), 503, "version-refused")
         assert_problem(await app.client.get("/health/ready"), 503, "not-ready")
@@ -51,8 +51,8 @@ async def test_an_engine_that_failed_on_an_image_is_still_ready(start: Start) ->
 async def test_a_store_without_a_default_is_not_ready_and_says_so_in_the_log(
     store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
-    publish_tiny(store.root, "other")
-    async with running_app(Settings(store=store.root)) as app:
+    publish_tiny(store.location, "other")
+    async with running_app(Settings(store=store.location)) as app:
         await asyncio.sleep(0.01)
         assert_problem(await app.client.get("/health/ready"), 503, "not-ready")
     [record] = [r for r in caplog.records if r.message == "the default model is not ready"]

@@ -16,16 +16,16 @@ from tests.support.bundles import imported, publish_tiny
 @pytest.fixture
 async def app(store: Store) -> AsyncIterator[App]:
     """An app over a store that the test may change; ``tiny`` has two versions."""
-    publish_tiny(store.root)
+    publish_tiny(store.location)
     move_alias(store, "tiny", "production", 1, who="tests", why="")
     move_alias(store, "tiny", "next", 2, who="tests", why="")
-    async with running_app(Settings(store=store.root, threads=1)) as app:
+    async with running_app(Settings(store=store.location, threads=1)) as app:
         await app.services.fleet.lease(app.services.fleet.default)
         yield app
 
 
 async def test_the_list(app: App, store: Store) -> None:
-    publish_tiny(store.root, "other", labels=("red", "blue"))
+    publish_tiny(store.location, "other", labels=("red", "blue"))
     got = (await app.client.get("/v1/models")).json()
     assert list(got) == ["models"]
     other, tiny = got["models"]
@@ -48,7 +48,7 @@ async def test_one_version_with_all_that_is_known_of_it(app: App, store: Store) 
 
 
 async def test_a_version_that_was_not_evaluated(app: App, store: Store) -> None:
-    publish_tiny(store.root, "imported", metrics=None, provenance=None, imported=imported())
+    publish_tiny(store.location, "imported", metrics=None, provenance=None, imported=imported())
     listed = (await app.client.get("/v1/models/imported")).json()
     assert [(version["classes"], version["accuracy"]) for version in listed["versions"]] == [(3, None)]
     got = (await app.client.get("/v1/models/imported/versions/1")).json()
@@ -111,7 +111,7 @@ async def test_a_manifest_that_cannot_be_read_hides_no_other_version(app: App, s
 
 
 async def test_what_is_published_while_it_runs_is_seen(app: App, store: Store) -> None:
-    publish_tiny(store.root, "fresh")
+    publish_tiny(store.location, "fresh")
     names = [model["name"] for model in (await app.client.get("/v1/models")).json()["models"]]
     assert names == ["fresh", "tiny"]
 

@@ -92,8 +92,8 @@ async def test_a_guess_below_the_threshold_is_for_review(app: App) -> None:
 async def test_a_version_with_conformal_sets_says_what_it_may_be(store: Store) -> None:
     sets = Conformal(coverage=0.95, threshold=0.2, test_coverage=0.96, mean_size=1.2)
     own = Decision(threshold=0.6, accuracy=1, coverage=1, target=0.95, thresholds=(0.6, 1, 0.6))
-    publish_tiny(store.root, conformal=sets, decision=own)
-    async with running_app(Settings(store=store.root, threads=1)) as app:
+    publish_tiny(store.location, conformal=sets, decision=own)
+    async with running_app(Settings(store=store.location, threads=1)) as app:
         unsure = await label(app, encode(solid("grey"), "PNG"), f"{PATH}?top_k=1")
         assert sorted(unsure["candidates"]) == ["blue", "green", "red"]
         assert (unsure["candidates"][0], len(unsure["predictions"])) == (unsure["label"], 1)
@@ -134,10 +134,10 @@ async def test_no_other_top_k(app: App, asked: str) -> None:
 
 
 async def test_a_ref_may_name_a_version_or_an_alias(store: Store) -> None:
-    publish_tiny(store.root, labels=("red", "green", "blue", "yellow"))
+    publish_tiny(store.location, labels=("red", "green", "blue", "yellow"))
     move_alias(store, "tiny", "old", 1, who="tests", why="")
     yellow = encode(solid("yellow"), "PNG")
-    async with running_app(Settings(store=store.root, threads=1)) as app:
+    async with running_app(Settings(store=store.location, threads=1)) as app:
         for ref, version, alias in (
             ("tiny", 2, None),
             ("tiny@1", 1, None),

@@ -32,7 +32,7 @@ def store(tmp_path: Path) -> Store:
 
 @pytest.fixture
 async def app(store: Store) -> AsyncIterator[App]:
-    async with running_app(Settings(store=store.root, threads=1, max_batch=1, store_poll_s=0.01)) as app:
+    async with running_app(Settings(store=store.location, threads=1, max_batch=1, store_poll_s=0.01)) as app:
         yield app
 
 

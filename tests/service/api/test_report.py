@@ -16,7 +16,7 @@ PATH = "/v1/models/tiny/versions/1/report"
 @pytest.fixture
 async def app(store: Store) -> AsyncIterator[App]:
     """An app over a store that the test may change."""
-    async with running_app(Settings(store=store.root, threads=1)) as app:
+    async with running_app(Settings(store=store.location, threads=1)) as app:
         yield app
 
 
@@ -47,7 +47,7 @@ async def test_who_has_it_need_not_load_it_again(app: App, form: str) -> None:
 
 
 async def test_what_has_none_is_not_found(app: App, store: Store) -> None:
-    publish_tiny(store.root, "bare", documents={"MODEL_CARD.md": "# Bare\n"})
+    publish_tiny(store.location, "bare", documents={"MODEL_CARD.md": "# Bare\n"})
     for path in ("bare/versions/1", "bare/versions/2", "nothing/versions/1"):
         assert_problem(await app.client.get(f"/v1/models/{path}/report"), 404, "not-found")
     for path in ("tiny/versions/x", "TINY/versions/1"):

@@ -36,7 +36,7 @@ def import_(whatsit: Whatsit, store: Store, material: Path) -> Whatsit:
     def run(*arguments: object) -> Result:
         wanted = ("--name", "colours", "--labels", material / "labels.txt", "--golden", material / "golden")
         return whatsit(
-            "models", "import", material / "classifier.onnx", *wanted, "--store", store.root, *NORMAL, *arguments
+            "models", "import", material / "classifier.onnx", *wanted, "--store", store.location, *NORMAL, *arguments
         )
 
     return run
@@ -49,7 +49,7 @@ def test_a_classifier_becomes_a_version(import_: Whatsit, whatsit: Whatsit, stor
     assert "differ by at most" in result.out
     assert "it took a fixed number of images at a time, and now takes any" in result.out
     (material / "green.png").write_bytes(encode(solid("green", (20, 30)), "PNG"))
-    asked = whatsit("predict", material / "green.png", "--model", "colours", "--store", store.root, "--json")
+    asked = whatsit("predict", material / "green.png", "--model", "colours", "--store", store.location, "--json")
     (answer,) = json.loads(asked.out)
     assert (answer["label"], answer["decision"]) == ("green", "accept")
 
@@ -65,14 +65,14 @@ def test_what_is_printed_for_programs(import_: Whatsit, store: Store) -> None:
 def test_the_photographs_that_come_with_whatsit_are_golden_where_none_are_given(
     whatsit: Whatsit, store: Store, material: Path
 ) -> None:
-    wanted = ("--name", "colours", "--labels", material / "labels.txt", "--store", store.root)
+    wanted = ("--name", "colours", "--labels", material / "labels.txt", "--store", store.location)
     assert whatsit("models", "import", material / "classifier.onnx", *wanted, *NORMAL).code == 0
     assert (store.bundle("colours", 1) / "golden" / "cat.jpg").exists()
 
 
 def test_in_place_of_a_version_with_numbers_it_takes_force(import_: Whatsit, whatsit: Whatsit, store: Store) -> None:
-    publish_tiny(store.root, "colours")
-    assert whatsit("models", "promote", "colours@1", "production", "--store", store.root).code == 0
+    publish_tiny(store.location, "colours")
+    assert whatsit("models", "promote", "colours@1", "production", "--store", store.location).code == 0
     assert_failed(
         import_("--alias", "production"), 1, "accuracy (never evaluated) 0.0000, at least 0.9900 is asked for"
     )
@@ -105,20 +105,20 @@ def test_one_line_says_what_does_not_fit(import_: Whatsit, material: Path, monke
 
 def test_the_others_say_that_it_was_not_evaluated(import_: Whatsit, whatsit: Whatsit, store: Store) -> None:
     import_("--description", "Says which colour")
-    listed = {row[0]: row for row in rows(whatsit("models", "list", "--store", store.root))}
+    listed = {row[0]: row for row in rows(whatsit("models", "list", "--store", store.location))}
     assert listed["colours"][4] == "not evaluated"
-    facts = dict(rows(whatsit("models", "show", "colours", "--store", store.root)))
+    facts = dict(rows(whatsit("models", "show", "colours", "--store", store.location)))
     assert (facts["accuracy"], facts["macro F1"], facts["commit"], facts["report"]) == ("not evaluated", "-", "-", "-")
     assert facts["imported"] == "classifier.onnx, pytorch 2.0.0, not stated"
     assert facts["threshold"] == "none: every answer is review"
-    shown = json.loads(whatsit("models", "show", "colours", "--store", store.root, "--json").out)
+    shown = json.loads(whatsit("models", "show", "colours", "--store", store.location, "--json").out)
     assert (shown["metrics"], shown["provenance"]) == (None, None)
-    assert whatsit("models", "verify", "colours", "--store", store.root).out == "colours@1: proved\n"
-    assert whatsit("models", "promote", "colours@1", "production", "--store", store.root).code == 0
+    assert whatsit("models", "verify", "colours", "--store", store.location).out == "colours@1: proved\n"
+    assert whatsit("models", "promote", "colours@1", "production", "--store", store.location).code == 0
     with pytest.raises(DocumentNotFound):
         read_document(store, "colours", 1, REPORT)
 
 
 def test_a_chosen_threshold_is_shown_as_such(import_: Whatsit, whatsit: Whatsit, store: Store) -> None:
     import_("--threshold", "0.75")
-    assert dict(rows(whatsit("models", "show", "colours", "--store", store.root)))["threshold"] == "0.750"
+    assert dict(rows(whatsit("models", "show", "colours", "--store", store.location)))["threshold"] == "0.750"

@@ -103,7 +103,7 @@ def test_a_store_that_is_not_there_is_wrong_usage(whatsit: Whatsit, words: list[
 def test_a_default_model_that_is_not_there_is_said_before_anything_starts(
     whatsit: Whatsit, store: Store, model: str
 ) -> None:
-    result = whatsit("serve", "--store", store.root, "--model", model)
+    result = whatsit("serve", "--store", store.location, "--model", model)
     assert_failed(result, 1, model.rpartition("@")[2])
 
 

@@ -17,10 +17,10 @@ from tests.support.graphs import colour_graph
 @pytest.fixture
 def models(whatsit: Whatsit, store: Store) -> Whatsit:
     """Runs ``whatsit models`` on a store where ``tiny`` has two versions."""
-    publish_tiny(store.root)
+    publish_tiny(store.location)
 
     def run(*arguments: object) -> Result:
-        return whatsit("models", *arguments, "--store", store.root)
+        return whatsit("models", *arguments, "--store", store.location)
 
     return run
 
@@ -60,7 +60,7 @@ def test_show(models: Whatsit, store: Store) -> None:
     facts = dict(rows(models("show", "tiny")))
     assert (facts["model"], facts["version"], facts["labels"]) == ("tiny", "2", "red, green, blue")
     assert facts["report"].startswith("/")
-    publish_tiny(store.root, "bare", documents={})
+    publish_tiny(store.location, "bare", documents={})
     assert dict(rows(models("show", "bare")))["report"] == "-"
     result = models("show", "tiny@1", "--json")
     assert json.loads(result.out) == store.manifest("tiny", 1).model_dump(mode="json")
@@ -78,12 +78,12 @@ def test_show_says_what_is_accepted_and_how_large_the_sets_are(models: Whatsit, 
     assert (facts["threshold"], facts["candidates"]) == ("0.600", "-")
     own = Decision(threshold=0.6, accuracy=1, coverage=1, thresholds=(0.6, 0.123, ACCEPTS_NOTHING))
     sets = Conformal(coverage=0.95, threshold=0.2, test_coverage=0.9512, mean_size=1.236)
-    publish_tiny(store.root, decision=own, conformal=sets)
+    publish_tiny(store.location, decision=own, conformal=sets)
     facts = dict(rows(models("show", "tiny@3")))
     assert facts["threshold"] == "red 0.600, green 0.123, blue none"
     assert facts["candidates"] == "1.24 labels on average, 95.12% hold the right one"
     nothing = Decision(threshold=ACCEPTS_NOTHING, accuracy=0, coverage=0)
-    publish_tiny(store.root, decision=nothing)
+    publish_tiny(store.location, decision=nothing)
     assert dict(rows(models("show", "tiny@4")))["threshold"] == "none: every answer is review"
 
 
@@ -99,18 +99,18 @@ def test_show_names_every_commit_that_had_a_part_in_it(models: Whatsit, store: S
         threads=1,
     )
     starts = (one, one.model_copy(update={"git_commit": "decade"}), one.model_copy(update={"git_commit": None}))
-    publish_tiny(store.root, provenance=provenance().model_copy(update={"starts": starts, "git_commit": "c0ffee"}))
+    publish_tiny(store.location, provenance=provenance().model_copy(update={"starts": starts, "git_commit": "c0ffee"}))
     assert dict(rows(models("show", "tiny@3")))["commit"] == "c0ffee, decade"
 
 
 def test_show_says_what_each_graph_was_measured_to_be(models: Whatsit, store: Store) -> None:
-    publish_tiny(store.root, variants={"int8": colour_graph(sharpness=1.5)})
+    publish_tiny(store.location, variants={"int8": colour_graph(sharpness=1.5)})
     facts = dict(rows(models("show", "tiny@3")))
     assert facts["graphs"] == "fp32, int8 (0.0 MB, 90.00%, 3.0 times as fast as fp32 on none)"
 
 
 def test_verify_and_promote_prove_every_graph(models: Whatsit, store: Store) -> None:
-    publish_tiny(store.root, variants={"int8": colour_graph(sharpness=1.5)})
+    publish_tiny(store.location, variants={"int8": colour_graph(sharpness=1.5)})
     forge(store.bundle("tiny", 3), "model.int8.onnx", colour_graph(("blue", "red", "green")).SerializeToString())
     assert "differs by" in models("verify", "tiny@3").out
     assert_failed(models("promote", "tiny@3", "production"), 1, "differs by")

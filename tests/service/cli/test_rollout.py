@@ -15,10 +15,10 @@ from tests.support.bundles import metrics, publish_tiny
 @pytest.fixture
 def models(whatsit: Whatsit, store: Store) -> Whatsit:
     """``whatsit models`` on a store with two versions."""
-    publish_tiny(store.root)
+    publish_tiny(store.location)
 
     def run(*arguments: object) -> object:
-        return whatsit("models", *arguments, "--store", store.root)
+        return whatsit("models", *arguments, "--store", store.location)
 
     return run  # type: ignore[return-value]
 
@@ -34,7 +34,7 @@ def test_promote_and_rollback(models: Whatsit, store: Store) -> None:
     assert models("rollback", "tiny", "--why", "worse").out == "tiny@production: version 1 (was 2)\n"
     assert store.aliases("tiny") == {"production": 1}
     assert_failed(models("rollback", "tiny"), 1, "no earlier version")
-    log = entries(model_dir(store.root, "tiny"))[2:]
+    log = entries(model_dir(store.location, "tiny"))[2:]
     assert [(entry.action, entry.before, entry.after, entry.why) for entry in log] == [
         ("move", None, 1, "first"),
         ("move", 1, 2, ""),
@@ -50,7 +50,7 @@ def test_only_a_version_that_is_proved_is_promoted(models: Whatsit, store: Store
 
 def test_other_labels_are_promoted_only_if_that_is_meant(models: Whatsit, store: Store) -> None:
     models("promote", "tiny@1", "production")
-    publish_tiny(store.root, labels=("green", "red", "white"))
+    publish_tiny(store.location, labels=("green", "red", "white"))
     changed = "new: white; gone: blue; in another place: green (number 1 becomes 0), red (number 0 becomes 1)"
     assert_failed(models("promote", "tiny@3", "production"), 1, changed)
     assert store.aliases("tiny") == {"production": 1}
@@ -65,7 +65,7 @@ def test_names_that_no_alias_can_have(models: Whatsit, store: Store) -> None:
 
 
 def test_a_worse_version_is_refused_with_a_table_unless_forced_with_a_reason(models: Whatsit, store: Store) -> None:
-    publish_tiny(store.root, metrics=metrics(accuracy=0.9))
+    publish_tiny(store.location, metrics=metrics(accuracy=0.9))
     models("promote", "tiny@1", "production")
     result = models("promote", "tiny@3", "production")
     assert_failed(result, 1, "does not pass the gate of tiny@production in place of version 1: accuracy 0.9000")
@@ -78,7 +78,7 @@ def test_a_worse_version_is_refused_with_a_table_unless_forced_with_a_reason(mod
 
 
 def test_the_policy_is_that_of_the_settings_file(models: Whatsit, store: Store, tmp_path: object) -> None:
-    publish_tiny(store.root, metrics=metrics(accuracy=0.9))
+    publish_tiny(store.location, metrics=metrics(accuracy=0.9))
     models("promote", "tiny@1", "production")
     with open("whatsit.toml", "w", encoding="utf-8") as file:  # noqa: PTH123 - in the directory that it is run in
         file.write("[promotion]\nmax_accuracy_drop = 0.2\n")
@@ -128,7 +128,7 @@ def test_going_back_can_expect_what_stands(models: Whatsit) -> None:
 def test_old_versions_are_pruned(models: Whatsit, store: Store) -> None:
     models("promote", "tiny@2", "production")
     for _ in range(2):
-        publish_tiny(store.root)
+        publish_tiny(store.location)
     assert models("prune", "tiny", "--keep", 1, "--dry-run").out == "tiny: would remove 1, 3\n"
     assert store.versions("tiny") == [1, 2, 3, 4]
     assert models("prune", "tiny", "--keep", 1, "--why", "room").out == "tiny: removed 1, 3\n"

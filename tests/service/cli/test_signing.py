@@ -20,7 +20,7 @@ def models(whatsit: Whatsit, store: Store) -> Whatsit:
     """Runs ``whatsit models`` on the store."""
 
     def run(*arguments: object) -> Result:
-        return whatsit("models", *arguments, "--store", store.root)
+        return whatsit("models", *arguments, "--store", store.location)
 
     return run
 
@@ -56,7 +56,7 @@ def test_with_the_setting_no_command_opens_an_unsigned_version(
     models: Whatsit, whatsit: Whatsit, pair: Pair, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WHATSIT_REQUIRE_SIGNATURE", str(pair.public))
-    publish_tiny(store.root)
+    publish_tiny(store.location)
     models("sign", "tiny@2", "--key", pair.private)
     image = store.bundle("tiny", 1) / "golden" / "0.png"
     for arguments in (
@@ -66,9 +66,9 @@ def test_with_the_setting_no_command_opens_an_unsigned_version(
         ("predict", image, "--model", "tiny@1"),
         ("tune", "tiny@1"),
     ):
-        assert_failed(whatsit(*arguments, "--store", store.root), 1, "tiny@1 has no signature")
+        assert_failed(whatsit(*arguments, "--store", store.location), 1, "tiny@1 has no signature")
     assert models("promote", "tiny@2", "production").code == 0
-    assert whatsit("predict", image, "--model", "tiny", "--store", store.root).code == 0
+    assert whatsit("predict", image, "--model", "tiny", "--store", store.location).code == 0
     listed = models("list").out.splitlines()
     assert [line.split("│")[4].strip() for line in listed if "tiny" in line] == ["-", "3"]  # nothing is said of it
 
@@ -76,4 +76,4 @@ def test_with_the_setting_no_command_opens_an_unsigned_version(
 def test_the_setting_must_name_a_key(whatsit: Whatsit, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WHATSIT_REQUIRE_SIGNATURE", "nowhere.pem")
     for command in (("models", "list"), ("serve", "--port", "0")):
-        assert_failed(whatsit(*command, "--store", store.root), 1, "the key nowhere.pem cannot be read")
+        assert_failed(whatsit(*command, "--store", store.location), 1, "the key nowhere.pem cannot be read")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from models.checksums import sha256_of
 from models.errors import BundleError, ChecksumMismatch, ModelNotFound, VersionNotFound
-from models.opening import sha256_of
 from models.refs import Ref
 from models.store import Store
 from service.errors import NotReady
@@ -38,7 +38,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def fleet(store: Store, clock: Clock) -> AsyncIterator[Fleet]:
-    settings = Settings(store=store.root, default_model="tiny", threads=1)
+    settings = Settings(store=store.location, default_model="tiny", threads=1)
     fleet = Fleet(store, settings, LocalOpener(store, settings), clock)
     yield fleet
     await fleet.close()
@@ -98,7 +98,7 @@ async def test_states(fleet: Fleet) -> None:
 async def test_a_version_that_fails_its_proof_is_refused_with_a_reason_and_the_others_serve(
     fleet: Fleet, store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
-    publish_tiny(store.root, "other")
+    publish_tiny(store.location, "other")
     spoil(store.bundle("tiny", 1))
     with pytest.raises(ChecksumMismatch):
         await fleet.lease(TINY)
@@ -155,11 +155,11 @@ async def test_whatever_is_wrong_with_a_version_is_the_versions_fault(
         await fleet.lease(TINY)
     state, reason = fleet.state("tiny", 1)
     assert state == "failed"
-    assert str(store.root) not in str(reason)
+    assert str(store.location) not in str(reason)
 
 
 async def test_a_version_that_was_removed_is_not_found(fleet: Fleet, store: Store) -> None:
-    publish_tiny(store.root)
+    publish_tiny(store.location)
     await fleet.lease(Ref("tiny", version=1))
     store.remove("tiny", 2, who="tests", why="")
     with pytest.raises(VersionNotFound):
@@ -201,7 +201,7 @@ async def test_ready_means_that_the_default_was_proved(fleet: Fleet) -> None:
 async def test_it_stays_ready_while_another_version_opens_and_when_that_one_is_refused(
     fleet: Fleet, store: Store
 ) -> None:
-    publish_tiny(store.root, "other")
+    publish_tiny(store.location, "other")
     spoil(store.bundle("other", 1))
     await fleet.lease(TINY)
     opening = asyncio.create_task(fleet.lease(Ref("other")))
@@ -227,10 +227,10 @@ async def test_it_is_not_ready_when_the_default_is_refused_until_a_later_try(
 
 
 async def test_closing_ends_every_engine_those_still_opening_too(store: Store) -> None:
-    publish_tiny(store.root, "other")
-    publish_tiny(store.root, "bad")
+    publish_tiny(store.location, "other")
+    publish_tiny(store.location, "bad")
     spoil(store.bundle("bad", 1))
-    settings = Settings(store=store.root, threads=1)
+    settings = Settings(store=store.location, threads=1)
     fleet = Fleet(store, settings, LocalOpener(store, settings))
     opened = await fleet.lease(TINY)
     opening = [asyncio.create_task(fleet.lease(Ref(name))) for name in ("bad", "other")]

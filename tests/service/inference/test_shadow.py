@@ -27,12 +27,12 @@ SWAPPED = colour_graph(("blue", "green", "red"))
 async def app(tmp_path: Path) -> AsyncIterator[App]:
     """Version 1 in production, and version 2, which takes blue for red, as its challenger."""
     store = Store(tmp_path / "store")
-    publish_tiny(store.root)
-    publish_tiny(store.root, model=SWAPPED)
+    publish_tiny(store.location)
+    publish_tiny(store.location, model=SWAPPED)
     for version, alias in ((1, "production"), (2, "shadow")):
         move_alias(store, "tiny", alias, version, who="tests", why="")
     kept = {"shadow_examples": tmp_path / "kept", "shadow_examples_bytes": len(RED) + 10}
-    async with running_app(Settings(store=store.root, threads=1, max_batch=1, shadow_share=1, **kept)) as app:
+    async with running_app(Settings(store=store.location, threads=1, max_batch=1, shadow_share=1, **kept)) as app:
         yield app
 
 

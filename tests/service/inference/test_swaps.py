@@ -28,7 +28,7 @@ def store(tmp_path: Path) -> Store:
     """Three versions, of which production names the first."""
     store = Store(tmp_path / "store")
     for _ in range(3):
-        publish_tiny(store.root)
+        publish_tiny(store.location)
     move(store, 1)
     return store
 
@@ -42,7 +42,7 @@ async def fleet(store: Store) -> AsyncIterator[Fleet]:
 
 
 def fleet_of(store: Store, **changes: object) -> Fleet:
-    settings = Settings(store=store.root, default_model="tiny", threads=1, max_batch=1, **changes)
+    settings = Settings(store=store.location, default_model="tiny", threads=1, max_batch=1, **changes)
     fleet = Fleet(store, settings, LocalOpener(store, settings))
     fleet.seen = []  # type: ignore[attr-defined]
     fleet.swaps.told = fleet.seen.append  # type: ignore[attr-defined]
@@ -116,10 +116,10 @@ async def test_a_version_that_fails_its_proof_is_refused_and_the_old_one_goes_on
 
 async def test_a_name_without_production_follows_the_newest(tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
-    publish_tiny(store.root)
+    publish_tiny(store.location)
     fleet = fleet_of(store)
     assert await answered_by(fleet) == 1
-    publish_tiny(store.root)
+    publish_tiny(store.location)
     await until(fleet, lambda: fleet.find(TINY).target == Target(2))
     await fleet.close()
 
@@ -175,7 +175,7 @@ async def test_a_version_that_was_removed_is_closed(fleet: Fleet, store: Store) 
 
 async def test_a_model_that_is_gone_is_not_found_any_more(fleet: Fleet, store: Store) -> None:
     assert await answered_by(fleet) == 1
-    (store.root / "tiny").rename(store.root / "gone")
+    (store.location / "tiny").rename(store.location / "gone")
     await fleet.look()
     with pytest.raises(ModelNotFound, match="the store has: gone"):
         fleet.find(TINY)
@@ -185,7 +185,7 @@ async def test_what_was_just_published_is_found_at_once(fleet: Fleet, store: Sto
     assert await answered_by(fleet) == 1
     with pytest.raises(AliasNotFound):
         fleet.find(Ref("tiny", alias="fresh"))
-    publish_tiny(store.root, "another")
+    publish_tiny(store.location, "another")
     await asyncio.sleep(0.06)
     assert await answered_by(fleet, Ref("another")) == 1
 
@@ -195,12 +195,12 @@ async def test_while_the_store_is_away_all_is_served_as_it_was(
 ) -> None:
     caplog.set_level(logging.WARNING)
     assert await answered_by(fleet) == 1
-    hidden = store.root.rename(store.root.with_name("hidden"))
+    hidden = store.location.rename(store.location.with_name("hidden"))
     for _ in range(3):
         await fleet.look()
     assert fleet.store_away
     assert await answered_by(fleet) == 1
-    hidden.rename(store.root)
+    hidden.rename(store.location)
     await fleet.look()
     assert not fleet.store_away
     told = [record.getMessage() for record in caplog.records]
@@ -260,9 +260,9 @@ async def test_one_that_ended_does_not_begin_again_while_the_store_cannot_be_tol
     for client in clients():
         with await fleet.lease(TINY, client) as lease:
             show(lease, works=lease.resolved.version == 1)
-    aliases = (store.root / "tiny" / "aliases.json").read_text()
+    aliases = (store.location / "tiny" / "aliases.json").read_text()
     await fleet.look()
-    (store.root / "tiny" / "aliases.json").write_text(aliases)  # as if it had never been told
+    (store.location / "tiny" / "aliases.json").write_text(aliases)  # as if it had never been told
     for _ in range(3):
         await fleet.look()
         await asyncio.sleep(0.01)

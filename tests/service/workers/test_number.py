@@ -69,7 +69,7 @@ def test_what_is_wrong_with_its_files_is_no_reason_not_to_start(
 ) -> None:
     cores(monkeypatch, 4)
     (store.bundle("tiny", 1) / "model.onnx").unlink()
-    workers, why = number_of_workers(settings.model_copy(update={"store": store.root}))
+    workers, why = number_of_workers(settings.model_copy(update={"store": store.location}))
     assert workers == 4
     assert "model.onnx" in why
 
@@ -80,6 +80,6 @@ def test_a_graph_that_was_changed_is_not_tried_out(
     cores(monkeypatch, 4)
     with (store.bundle("tiny", 1) / "model.onnx").open("ab") as file:
         file.write(b"\0")
-    workers, why = number_of_workers(settings.model_copy(update={"store": store.root}))
+    workers, why = number_of_workers(settings.model_copy(update={"store": store.location}))
     assert workers == 4
     assert "model.onnx is not what was published" in why

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.training.together import together
-from training.data.download import REMOTES, Remote, cache_root, fetch
+from training.data.download import REMOTES, Remote, fetch
 from training.errors import DownloadFailed
 
 
@@ -85,15 +85,6 @@ def test_without_a_network_the_address_and_the_way_out_are_named(
 def test_a_page_that_is_not_there_is_no_data(site: tuple[str, Path]) -> None:
     with pytest.raises(DownloadFailed, match="404"):
         fetch("set", (Remote(f"{site[0]}/nothing.gz", "00"),))
-
-
-def test_the_cache_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("WHATSIT_CACHE", raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", "/x")
-    assert cache_root() == Path("/x/whatsit")
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setenv("HOME", "/home/h")
-    assert cache_root() == Path("/home/h/.cache/whatsit")
 
 
 def test_every_download_has_a_whole_checksum() -> None:

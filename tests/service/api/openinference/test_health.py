@@ -22,7 +22,7 @@ async def test_a_model_is_ready_once_it_is_proved_for_whoever_asks(app: App) -> 
 
 async def test_a_refused_model_is_not(store: Store) -> None:
     (store.bundle("tiny", 1) / "model.onnx").write_bytes(b"changed")
-    async with running_app(Settings(store=store.root, threads=1)) as app:
+    async with running_app(Settings(store=store.location, threads=1)) as app:
         assert_error(await app.client.get("/v2/models/tiny/ready"), 503, "failed its proof")
         assert_error(await app.client.get("/v2/health/ready"), 503)
         assert (await app.client.get("/v2/models/tiny")).status_code == 200, "what it takes is known all the same"
@@ -30,6 +30,6 @@ async def test_a_refused_model_is_not(store: Store) -> None:
 
 async def test_a_manifest_that_cannot_be_read(store: Store) -> None:
     (store.bundle("tiny", 1) / "manifest.json").write_text("{")
-    async with running_app(Settings(store=store.root, threads=1)) as app:
+    async with running_app(Settings(store=store.location, threads=1)) as app:
         assert_error(await app.client.get("/v2/models/tiny"), 503)
         assert_error(await app.client.get("/v2/models/tiny/config"), 503)

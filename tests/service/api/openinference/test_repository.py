@@ -20,9 +20,9 @@ TWO = "/v2/models/tiny/versions/2"
 @pytest.fixture
 def settings(store: Store) -> Settings:
     """The store has two versions of ``tiny``, of which production is the first."""
-    publish_tiny(store.root)
+    publish_tiny(store.location)
     move_alias(store, "tiny", "production", 1, who="tests", why="")
-    return Settings(store=store.root, threads=1)
+    return Settings(store=store.location, threads=1)
 
 
 async def post(app: App, path: str, **members: object) -> dict[str, object]:
@@ -88,7 +88,7 @@ async def test_what_is_unloaded_while_it_is_opened_stays_unloaded(app: App) -> N
 
 async def test_a_version_that_comes_while_its_model_is_unloaded_is_unloaded_too(app: App, store: Store) -> None:
     await post(app, "models/tiny/unload")
-    publish_tiny(store.root)
+    publish_tiny(store.location)
     await app.services.fleet.look()
     app.services.loading.follow()
     assert (await states(app))["3"] == ("UNAVAILABLE", "unloaded")

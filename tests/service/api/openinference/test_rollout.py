@@ -17,9 +17,9 @@ BY = {"who": "tests", "why": ""}
 @pytest.fixture
 def settings(store: Store) -> Settings:
     """Two versions of ``tiny``, of which production is the first; all images are shown to a shadow."""
-    publish_tiny(store.root)
+    publish_tiny(store.location)
     move_alias(store, "tiny", "production", 1, **BY)
-    return Settings(store=store.root, threads=1, max_batch=1, shadow_share=1, store_poll_s=0.01)
+    return Settings(store=store.location, threads=1, max_batch=1, shadow_share=1, store_poll_s=0.01)
 
 
 async def begin_canary(app: App, store: Store) -> None:
