@@ -147,6 +147,7 @@ _TABLE: tuple[tuple[type[Exception], int, str, str], ...] = (
     (domain.ImportRefused, 422, "import-refused", "Not a classifier that can be imported"),
     (domain.GoldenUnusable, 422, "golden-unusable", "The golden images cannot be used"),
     (domain.KeyUnusable, 500, "key-unusable", "The key to sign with, or to trust, cannot be used"),
+    (domain.InvalidLocation, 500, "invalid-location", "No store can be there"),
     (domain.InvalidPolicy, 500, "invalid-policy", "The gate's table makes no sense"),
     (domain.PromotionRefused, 409, "promotion-refused", "The alias must not move there"),
     (domain.UnsupportedFormat, 415, "unsupported-format", "Not an accepted image format"),
