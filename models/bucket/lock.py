@@ -35,9 +35,8 @@ def locked(objects: Objects, key: str) -> Iterator[None]:
                 break
             objects.delete([f"{notes}/{mine}"])
             if time.monotonic() > until:
-                raise StoreUnavailable(
-                    f"{objects.url}/{key} is held by another process; if there is none, delete {notes}/{others[0]}"
-                )
+                note = f"{objects.url}/{notes}/{others[0]}"
+                raise StoreUnavailable(f"another process writes {key}, it seems; if there is none, delete {note}")
             time.sleep(random.uniform(0, pause))  # noqa: S311 - so that not all come back at the same moment
             pause = min(2 * pause, longest)
         yield

@@ -13,7 +13,7 @@ import fsspec
 from models.errors import StoreUnavailable
 from models.locations import require_package
 
-_OPTIONS: Mapping[str, dict[str, Any]] = {
+OPTIONS: Mapping[str, dict[str, Any]] = {
     # botocore tries five times, for up to half a minute. Whoever looks once a second need not, and others are told.
     "s3": {
         "config_kwargs": {
@@ -134,12 +134,12 @@ class Objects:
 
     @contextmanager
     def _reaching(self) -> Iterator[Any]:
-        """What reaches the store; made in each process anew, for it has a thread that no fork takes along."""
+        """What reaches the store: one for all in a process, made after each fork, for its thread does not go along."""
         try:
             made_in, files = self._made
             if made_in != os.getpid():
                 make: Callable[..., Any] = self._class
-                files = make(skip_instance_cache=True, use_listings_cache=False, **_OPTIONS.get(self._scheme, {}))
+                files = make(use_listings_cache=False, **OPTIONS.get(self._scheme, {}))
                 self._made = (os.getpid(), files)
             yield files
         except StoreUnavailable:

@@ -151,6 +151,7 @@ class Bucket:
             entry = decide(listing, _entries(records, name))
             record = Record(model=name, entry=entry, manifest=manifest, signature=signed, token=uuid.uuid4().hex)
             if self._log.append(record, records):
+                self._looked = True
                 return entry
 
     def _records(self) -> tuple[Record, ...]:

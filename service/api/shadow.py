@@ -1,5 +1,6 @@
 """What a challenger says of live images: the report, and the images that were kept."""
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated
 
@@ -24,7 +25,7 @@ router = APIRouter(prefix="/v1/models", tags=["registry"], responses=problems(40
 @router.get("/{name}/shadow")
 async def report(name: Name, services: ServicesDep) -> list[ShadowOut]:
     """Show how the version that the alias `shadow` names answers live images, beside those that answered them."""
-    services.store.versions(check_name(name))
+    await asyncio.to_thread(services.store.versions, check_name(name))
     metrics = services.metrics
     counted = list(_of(services, metrics.shadowed, name))
     pairs = sorted({pair for pair, *_ in counted})
