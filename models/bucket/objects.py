@@ -14,14 +14,8 @@ from models.errors import StoreUnavailable
 from models.locations import require_package
 
 OPTIONS: Mapping[str, dict[str, Any]] = {
-    # botocore tries five times, for up to half a minute. Whoever looks once a second need not, and others are told.
-    "s3": {
-        "config_kwargs": {
-            "connect_timeout": 5,
-            "read_timeout": 15,
-            "retries": {"mode": "standard", "total_max_attempts": 3},
-        }
-    }
+    # Else botocore tries five times, for up to half a minute; so it tries three times, or AWS_MAX_ATTEMPTS.
+    "s3": {"config_kwargs": {"connect_timeout": 5, "read_timeout": 15, "retries": {"mode": "standard"}}}
 }
 # Else s3fs asks for the size of an object before it reads it, and lists a folder where there is none.
 _READING: Mapping[str, dict[str, Any]] = {"s3": {"max_concurrency": 1}}

@@ -1,6 +1,5 @@
 """A real service whose store is a bucket: it follows it, and goes on when it is away."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,8 +22,9 @@ Serve = Callable[..., Server]
 
 
 @pytest.fixture
-def bucket(s3_url: str, tmp_path: Path) -> Store:
+def bucket(s3_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     """Two versions of tiny, of which production names the first."""
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")  # of the services: where there would be seconds of them
     store = Store(s3_url, cache=Cache(tmp_path / "mine"))
     for _ in range(2):
         publish(store, "tiny", release(tmp_path / "graph.onnx"), **WHO)
@@ -35,10 +35,12 @@ def bucket(s3_url: str, tmp_path: Path) -> Store:
 @pytest.fixture
 def serve(bucket: Store, tmp_path: Path) -> Iterator[Serve]:
     """Starts services, all with the same cache, and stops them in the end."""
+    logs: list[Path] = []
     with ExitStack() as stack:
 
         def start(**settings: object) -> Server:
-            log = tmp_path / f"log{len(os.listdir(tmp_path))}"
+            log = tmp_path / f"log of {len(logs)}"
+            logs.append(log)
             file = stack.enter_context(log.open("wb"))
             given = {"store": bucket.location, "store_poll_s": 0.2, "threads": 1, "lanes": 1, "max_batch": 8}
             given |= {"store_cache": tmp_path / "its"} | settings

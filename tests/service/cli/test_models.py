@@ -67,7 +67,7 @@ def test_show(models: Whatsit, store: Store) -> None:
 
 
 def test_of_many_labels_the_first_are_shown(models: Whatsit, store: Store) -> None:
-    publish_tiny(store.root, "many", labels=tuple(f"class {number}" for number in range(60)))
+    publish_tiny(store.location, "many", labels=tuple(f"class {number}" for number in range(60)))
     labels = dict(rows(models("show", "many")))["labels"]
     assert labels.startswith("class 0, class 1, ")
     assert "class 50" not in labels

@@ -53,7 +53,7 @@ def test_what_others_can_reach_is_not_served_without_keys(store: Store, content:
         "service.cli.main",
         "serve",
         "--store",
-        store.root,
+        store.location,
         "--workers",
         "1",
         "--port",

@@ -296,36 +296,36 @@ async def test_a_bad_canary_ends_while_the_store_is_away(fleet: Fleet, store: St
     for client in clients():
         with await fleet.lease(TINY, client) as lease:
             show(lease, works=lease.resolved.version == 1)
-    store.root.rename(store.root.with_name("hidden"))
+    store.location.rename(store.location.with_name("hidden"))
     await fleet.look()
     assert (await shares(fleet))[1] == 400
 
 
 async def test_an_alias_of_a_version_that_is_not_there_yet_goes_on_as_it_was(fleet: Fleet, store: Store) -> None:
     assert await answered_by(fleet) == 1
-    (store.root / "tiny" / "aliases.json").write_text('{"production": 9}')
+    (store.location / "tiny" / "aliases.json").write_text('{"production": 9}')
     await fleet.look()
     assert await answered_by(fleet) == 1
-    (store.root / "tiny" / "aliases.json").write_text("{")
+    (store.location / "tiny" / "aliases.json").write_text("{")
     await fleet.look()
     assert await answered_by(fleet) == 1
 
 
 async def test_a_disk_that_is_not_mounted_is_a_store_that_is_away(fleet: Fleet, store: Store) -> None:
     assert await answered_by(fleet) == 1
-    hidden = store.root.rename(store.root.with_name("hidden"))
-    store.root.mkdir()
+    hidden = store.location.rename(store.location.with_name("hidden"))
+    store.location.mkdir()
     await fleet.look()
     assert fleet.store_away
     assert await answered_by(fleet) == 1
-    store.root.rmdir()
-    hidden.rename(store.root)
+    store.location.rmdir()
+    hidden.rename(store.location)
     await fleet.look()
     assert not fleet.store_away
 
 
 async def test_a_canary_that_is_not_there_leaves_its_clients_to_the_incumbent(fleet: Fleet, store: Store) -> None:
-    (store.root / "tiny" / "aliases.json").write_text('{"production": {"1": 1, "9": 99}}')
+    (store.location / "tiny" / "aliases.json").write_text('{"production": {"1": 1, "9": 99}}')
     assert (await shares(fleet))[1] == 400
 
 

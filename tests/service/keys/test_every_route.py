@@ -20,7 +20,7 @@ ELSEWHERE = [(method, path) for path in NOWHERE for method in ("GET", "POST", "O
 @pytest.fixture
 def settings(store: Store) -> Settings:
     """A store of the test's own: who may do everything removes what is in it."""
-    return Settings(store=store.root, default_model="tiny", threads=1, lanes=1, max_batch=8)
+    return Settings(store=store.location, default_model="tiny", threads=1, lanes=1, max_batch=8)
 
 
 @pytest.mark.parametrize("header", [{}, bearer(UNKNOWN)], ids=["no key", "an unknown key"])
