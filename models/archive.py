@@ -121,8 +121,8 @@ def _checked(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     """The entries by name; raises InvalidArchive for one that is no plain file, stored as it is."""
     entries = archive.infolist()
     for entry in entries:
-        mode = entry.external_attr >> 16
-        if not re.fullmatch(f"{FILE_NAME}(/{FILE_NAME})*", entry.filename) or (mode and not stat.S_ISREG(mode)):
+        plain = stat.S_IFMT(entry.external_attr >> 16) in {0, stat.S_IFREG}  # or nothing is said of it
+        if not plain or not re.fullmatch(f"{FILE_NAME}(/{FILE_NAME})*", entry.filename):
             raise InvalidArchive(f"{entry.filename!r} is no plain file within a bundle")
         if entry.compress_type != zipfile.ZIP_STORED or entry.compress_size != entry.file_size or entry.flag_bits & 1:
             raise InvalidArchive(f"{entry.filename} is compressed or encrypted; files are stored as they are")

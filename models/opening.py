@@ -78,9 +78,12 @@ def open_bundle(
     return _open(bundle, manifest, last, precision, threads, threads_alone)
 
 
-def prove_version(store: Store, name: str, version: int) -> None:
-    """Open and prove every graph of a version on the CPU; raises as open_version does."""
-    _check_place(prove_bundle(store.bundle(name, version), store.trusted), name, version)
+def prove_version(store: Store, name: str, version: int, *, anew: bool = False) -> None:
+    """Open and prove every graph of a version on the CPU; raises as open_version does.
+
+    ``anew``: as the store holds it now, be it that a copy of it is here.
+    """
+    _check_place(prove_bundle(store.bundle(name, version, anew=anew), store.trusted), name, version)
 
 
 def prove_bundle(bundle: Path, trusted: Trusted | None = None) -> Manifest:

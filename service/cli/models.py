@@ -196,7 +196,7 @@ def _cell(value: object) -> str:
 def _refusal(place: Store, name: str, version: int) -> str | None:
     """Why a version is refused, None when it is proved."""
     try:
-        prove_version(place, name, version)
+        prove_version(place, name, version, anew=True)
     except WhatsitError as error:
         return str(error)
     return None
