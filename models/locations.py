@@ -1,6 +1,7 @@
 """Where stores are: a folder, or the URL of a bucket; and where what comes from a bucket is kept."""
 
 import os
+import re
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +18,7 @@ class _Scheme(NamedTuple):
     extra: str
 
 
+_PLAIN = re.compile(r"[A-Za-z0-9 ._/=+@~-]+")  # nothing that fsspec would take for a pattern or an option
 _SCHEMES = {"s3": _Scheme("s3fs", "s3"), "gs": _Scheme("gcsfs", "gs"), "memory": _Scheme("fsspec", "")}
 
 
@@ -28,7 +30,7 @@ def parse_location(written: str | Path) -> Location:
     scheme, separator, rest = str(written).partition("://")
     if not separator or isinstance(written, Path):
         return Path(written)
-    if scheme not in _SCHEMES or not rest.strip("/") or ".." in rest.split("/"):
+    if scheme not in _SCHEMES or not _PLAIN.fullmatch(rest) or not rest.strip("/") or ".." in rest.split("/"):
         known = ", ".join(f"{known}://bucket/prefix" for known in _SCHEMES)
         raise InvalidLocation(f"{written} is no place for a store: give a folder, or a URL such as {known}")
     return f"{scheme}://{rest.strip('/')}"

@@ -33,3 +33,12 @@ def s3(s3_server: "S3Server", monkeypatch: pytest.MonkeyPatch) -> "Iterator[S3Se
 def s3_url(s3: "S3Server") -> str:
     """A place in its bucket that nobody else uses."""
     return f"s3://models/{uuid.uuid4().hex}"
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One attempt to reach a bucket, where there would be several, of seconds."""
+    from models.bucket import objects  # noqa: PLC0415 - few tests need what it imports
+
+    config = {**objects.OPTIONS["s3"]["config_kwargs"], "retries": {"mode": "standard", "total_max_attempts": 1}}
+    monkeypatch.setattr(objects, "OPTIONS", {"s3": {"config_kwargs": config}})

@@ -66,10 +66,13 @@ class Log:
         return self._seen
 
     def look(self) -> tuple[Record, ...]:
-        """All records; raises StoreUnavailable. There are none where nothing was ever published."""
+        """All records; raises StoreUnavailable. There are none where nothing was ever published.
+
+        Where there are none any more, what was seen before stays so.
+        """
         with self._looking:
             records = self._read(self.seen)
-            if records != self.seen:
+            if records and records != self.seen:
                 self._see(records)
             return records
 
@@ -78,7 +81,7 @@ class Log:
         if not self._exclusive.create(_key(len(after) + 1), record.model_dump_json(exclude_none=True).encode()):
             return False
         with self._looking:
-            if len(self.seen) == len(after):
+            if self.seen[: len(after) + 1] != (*after, record):  # else another thread has seen it already, or more
                 self._see((*after, record))
         return True
 

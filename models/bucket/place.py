@@ -36,6 +36,8 @@ from models.trust import read_signature
 
 log = logging.getLogger(__name__)
 
+_ATTEMPTS = 100  # each of which somebody else was quicker
+
 
 class Bucket:
     """The store at ``url``; bundles are kept in ``cache``.
@@ -145,7 +147,7 @@ class Bucket:
 
     def _commit(self, name: str, decide: Decide, manifest: str | None = None, signature: bytes | None = None) -> Entry:
         signed = None if signature is None else signature.hex()
-        while True:
+        for _ in range(_ATTEMPTS):
             records = self._log.look()
             listing = listings(records).get(name) or Listing(name, (), {})
             entry = decide(listing, _entries(records, name))
@@ -153,6 +155,7 @@ class Bucket:
             if self._log.append(record, records):
                 self._looked = True
                 return entry
+        raise StoreUnavailable(f"{self.location} does not show what others write to it, or they are always quicker")
 
     def _records(self) -> tuple[Record, ...]:
         if not self._looked:

@@ -73,16 +73,28 @@ def test_a_gap_ends_what_is_believed(objects: Objects, log: Log) -> None:
     assert len(log.look()) == 1
 
 
-@pytest.mark.parametrize("left", [0, 1, 2])
-def test_a_log_that_is_another_now_is_read_anew(objects: Objects, log: Log, left: int) -> None:
-    """The bucket was emptied and filled again, or brought back from a copy of an earlier day."""
+@pytest.mark.parametrize("left", [1, 2])
+def test_a_log_that_was_brought_back_from_an_earlier_day_is_read_anew(objects: Objects, log: Log, left: int) -> None:
     fill(log, 3)
     before = log.seen
     objects.delete(f"_whatsit/log/0000000{number}.json" for number in range(left + 1, 4))
-    assert log.look() == before[:left]
+    assert log.look() == log.seen == before[:left]
+    fill(log, 2)
+    assert log.look()[:left] == before[:left]
+    assert len(log.seen) == left + 2
+
+
+@pytest.mark.parametrize("count", [1, 3, 5])
+def test_a_log_that_was_begun_anew_is_another(objects: Objects, log: Log, count: int) -> None:
+    fill(log, 3)
+    before = log.seen
     objects.delete(objects.below("_whatsit/log"))
-    fill(log, 4)
-    assert not set(log.look()) & set(before)
+    assert log.look() == ()
+    assert log.seen == before  # for whoever goes on with it
+    fill(log, count)
+    assert len(log.seen) == count
+    assert not {each.token for each in log.seen} & {each.token for each in before}
+    assert log.look() == log.seen
 
 
 def test_what_was_seen_is_kept_for_later_processes(objects: Objects, log: Log, tmp_path: Path) -> None:
