@@ -64,6 +64,15 @@ def user_cache() -> Path:
 
 
 def default_store_cache() -> Path:
-    """The folder for what comes from buckets: ``$WHATSIT_STORE_CACHE``, else ``stores`` in the user's cache."""
-    chosen = os.environ.get("WHATSIT_STORE_CACHE")
-    return Path(chosen) if chosen else user_cache() / "stores"
+    """The folder for what comes from buckets: ``$WHATSIT_STORE_CACHE``, else ``stores`` in the user's cache.
+
+    Raises StoreUnavailable where the user has no home.
+    """
+    if chosen := os.environ.get("WHATSIT_STORE_CACHE"):
+        return Path(chosen)
+    try:
+        return user_cache() / "stores"
+    except RuntimeError as error:
+        raise StoreUnavailable(
+            "there is no home to keep what comes from a bucket: name a folder, store_cache"
+        ) from error

@@ -57,9 +57,14 @@ class Cache:
     """
 
     def __init__(self, root: Path | None = None, most_bytes: int = DEFAULT_BYTES) -> None:
-        self._root = root or default_store_cache()
+        self._chosen = root
         self._most_bytes = most_bytes
         self._checked: set[str] = set()
+
+    @property
+    def _root(self) -> Path:
+        """Found when it is needed: who has no bucket need have no home either."""
+        return self._chosen or default_store_cache()
 
     def seen_file(self, url: str) -> Path:
         """Where to keep what was last seen of the log at ``url``."""

@@ -30,7 +30,18 @@ def test_a_url_stays_one(written: str, means: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "written", ["http://host/store", "ftp://x/y", "s3://", "s3:///", "s3://b/../c", "S3://b", "file:///srv", "s3://b/x*", "s3://b/x?versionId=1"]
+    "written",
+    [
+        "http://host/store",
+        "ftp://x/y",
+        "s3://",
+        "s3:///",
+        "s3://b/../c",
+        "S3://b",
+        "file:///srv",
+        "s3://b/x*",
+        "s3://b/x?versionId=1",
+    ],
 )
 def test_urls_that_no_store_can_be_at_are_named(written: str) -> None:
     with pytest.raises(InvalidLocation, match="s3://bucket/prefix, gs://bucket/prefix"):

@@ -125,10 +125,10 @@ async def test_too_many_pairs_are_counted_together(app: App, monkeypatch: pytest
 
 async def test_without_a_challenger_the_store_is_not_asked_for_one(app: App) -> None:
     store = app.services.store
-    (store.root / "tiny" / "aliases.json").write_text('{"production": 1}')
+    (store.location / "tiny" / "aliases.json").write_text('{"production": 1}')
     await app.services.fleet.look()
     assert (await app.client.post("/v1/predict", content=RED, headers=PNG)).status_code == 200
-    store.root.rename(store.root.with_name("hidden"))
+    store.location.rename(store.location.with_name("hidden"))
     for _ in range(30):
         assert (await app.client.post("/v1/predict", content=RED, headers=PNG)).status_code == 200
         await asyncio.sleep(0.003)
