@@ -3,11 +3,12 @@
     python -m benchmarks.killed_store [--kills 30] [--places folder s3]
 
 A process publishes, or moves an alias, and is killed while it does so. Then the store is read as another machine would
-read it: every version that it shows must prove itself, the alias must name a version, what it named before or what it was
-to name, and the next change must find nothing in its way. The bucket is behind a server that speaks S3 (moto).
+read it: every version that it shows must prove itself, the alias must name a version, and the next change must find
+nothing in its way. The bucket is behind a server that speaks S3 (moto).
 """
 
 import argparse
+import logging
 import os
 import random
 import shutil
@@ -19,6 +20,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from moto.server import ThreadedMotoServer
+from s3fs import S3FileSystem
 
 from models.aliases import move_alias
 from models.bucket.cache import Cache
@@ -121,8 +125,8 @@ class Killer:
         for version in set(now) - self._proved:
             prove_version(store, _MODEL, version)
             self._proved.add(version)
-        assert set(versions) <= set(now), "a version is lost"
-        assert named in now, "the alias names nothing"
+        if not (set(versions) <= set(now) and named in now):
+            raise RuntimeError(f"of the versions {versions} {now} are left, and {_ALIAS} names {named}")
         self.seen["published"] += len(now) - len(versions)
         self.seen["moved"] += named != alias
         entries = len(store.history(_MODEL))
@@ -136,8 +140,7 @@ class Killer:
 
 
 def _wait_for(process: "subprocess.Popen[str]", word: str) -> None:
-    assert process.stdout is not None
-    for line in process.stdout:
+    for line in process.stdout or ():
         if line.strip() == word:
             return
     raise RuntimeError(f"the process ended with {process.wait()}")
@@ -152,17 +155,12 @@ def folder_place(folder: Path) -> Iterator[str]:
 @contextmanager
 def s3_place(_: Path) -> Iterator[str]:
     """A bucket behind a server that speaks S3."""
-    import logging
-
-    import s3fs
-    from moto.server import ThreadedMotoServer
-
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    os.environ.update(AWS_ENDPOINT_URL=f"http://{host}:{port}", AWS_ACCESS_KEY_ID="k", AWS_SECRET_ACCESS_KEY="s")
-    s3fs.S3FileSystem().mkdir(_BUCKET)
+    os.environ |= {"AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s"}
+    S3FileSystem().mkdir(_BUCKET)
     yield f"s3://{_BUCKET}/models"
     server.stop()
 

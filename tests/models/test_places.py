@@ -133,7 +133,7 @@ def test_aliases_move_canary_and_roll_back(place: Store) -> None:
         place.remove("tiny", 3, **WHO)
     assert rollback(place, "tiny", **WHO) == (3, 2)
     assert rollback(place, "tiny", **WHO) == (2, 1)
-    assert [one.action for one in place.history("tiny")[3:]] == ["move", "move", "canary", "rollback", "rollback"]
+    assert [one.action for one in place.history("tiny")[3:]] == ["move", "move", "canary", "end", "rollback"]
 
 
 def test_a_number_is_never_given_twice(place: Store) -> None:
