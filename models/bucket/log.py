@@ -158,8 +158,8 @@ def listings(records: tuple[Record, ...]) -> Mapping[str, Listing]:
             standing.add(entry.after)
         elif entry.action == "remove" and entry.before is not None:
             standing.discard(entry.before)
-        elif entry.alias is not None and (target := entry.target) is not None:
-            targets.setdefault(record.model, {})[entry.alias] = target
+        elif entry.alias is not None:
+            targets[record.model] = entry.applied_to(targets.get(record.model, {}))
     return {
         name: Listing(name, tuple(sorted(standing)), targets.get(name, {}))
         for name, standing in versions.items()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from models.aliases import move_alias, rollback, set_canary
+from models.aliases import move_alias, remove_alias, rollback, set_canary
 from models.documents import read_document
 from models.errors import Conflict, InvalidManifest, InvalidRef, ModelNotFound, StoreMissing, VersionNotFound
 from models.layout import MANIFEST
@@ -133,7 +133,10 @@ def test_aliases_move_canary_and_roll_back(place: Store) -> None:
         place.remove("tiny", 3, **WHO)
     assert rollback(place, "tiny", **WHO) == (3, 2)
     assert rollback(place, "tiny", **WHO) == (2, 1)
-    assert [one.action for one in place.history("tiny")[3:]] == ["move", "move", "canary", "end", "rollback"]
+    assert remove_alias(place, "tiny", "production", **WHO) == 1
+    assert place.aliases("tiny") == {}
+    actions = [one.action for one in place.history("tiny")[3:]]
+    assert actions == ["move", "move", "canary", "end", "rollback", "unalias"]
 
 
 def test_a_number_is_never_given_twice(place: Store) -> None:

@@ -24,8 +24,8 @@ Ask = Callable[[App, int, int], Awaitable[int]]
 def store(tmp_path: Path) -> Store:
     """A version that answers whatever it is shown, and beside it one that can be told to fail, or to be slow."""
     store = Store(tmp_path / "store")
-    publish_tiny(store.root)
-    publish_tiny(store.root, model=moody_graph(slow_s=0.05))
+    publish_tiny(store.location)
+    publish_tiny(store.location, model=moody_graph(slow_s=0.05))
     move_alias(store, "tiny", "production", 1, **WHO)
     set_canary(store, "tiny", "production", 2, (50, 50), **WHO)
     return store
@@ -34,7 +34,7 @@ def store(tmp_path: Path) -> Store:
 @pytest.fixture
 async def app(store: Store) -> AsyncIterator[App]:
     bounds = {"canary_images": 8, "canary_slowness": 20, "store_poll_s": 0.02, "max_batch": 1}
-    async with asyncio.timeout(60), running_app(Settings(store=store.root, threads=1, **bounds)) as app:
+    async with asyncio.timeout(60), running_app(Settings(store=store.location, threads=1, **bounds)) as app:
         yield app
 
 
@@ -74,7 +74,7 @@ async def test_one_that_is_slow_ends(app: App, store: Store, ask: Ask) -> None:
 
 
 async def test_one_that_does_not_answer_in_time_ends(store: Store) -> None:
-    settings = Settings(store=store.root, threads=1, max_batch=1, store_poll_s=0.02, request_timeout_s=0.01)
+    settings = Settings(store=store.location, threads=1, max_batch=1, store_poll_s=0.02, request_timeout_s=0.01)
     async with asyncio.timeout(60), running_app(settings) as app:
         assert "images failed" in await ended(app, store, one, SLOW)
 

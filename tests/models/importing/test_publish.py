@@ -78,7 +78,7 @@ def test_an_alias_moves_only_to_the_same_labels(store: Store) -> None:
     publish_tiny(store.location, "colours", labels=("green", "red", "white"))
     move_alias(store, "colours", "production", 1, who="tests", why="")
     path = saved(classifier(), store.location.parent)
-    with pytest.raises(PromotionRefused, match="--new-labels"):
+    with pytest.raises(PromotionRefused, match="new labels"):
         publish_import(store, "colours", path, WANTED, IMAGES, alias="production", who="tests")
     assert store.versions("colours") == [1]
     publish_import(store, "colours", path, WANTED, IMAGES, alias="production", terms=NEW_LABELS, who="tests")

@@ -372,7 +372,7 @@ async def test_a_canary_that_cannot_be_opened_leaves_its_clients_to_the_incumben
 
 async def test_many_versions_that_are_asked_for_at_once_are_not_all_kept(store: Store) -> None:
     for _ in range(5):
-        publish_tiny(store.root)
+        publish_tiny(store.location)
     fleet = fleet_of(store, spare_versions=1)
     await asyncio.gather(*(answered_by(fleet, Ref("tiny", version=version)) for version in range(1, 9)))
     assert await answered_by(fleet, Ref("tiny", version=8)) == 8
