@@ -29,7 +29,7 @@ async def test_the_list(app: App, store: Store) -> None:
     got = (await app.client.get("/v1/models")).json()
     assert list(got) == ["models"]
     other, tiny = got["models"]
-    assert list(tiny) == ["name", "default", "aliases", "versions"]
+    assert list(tiny) == ["name", "default", "aliases", "answered_by", "versions"]
     assert (other["name"], other["default"], other["aliases"]) == ("other", False, {})
     assert (tiny["name"], tiny["default"], tiny["aliases"]) == ("tiny", True, {"next": 2, "production": 1})
     assert [(version["version"], version["state"]) for version in tiny["versions"]] == [(1, "ready"), (2, "available")]
