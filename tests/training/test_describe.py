@@ -112,7 +112,8 @@ def test_classes_are_known_where_the_data_tells() -> None:
 
 def test_a_graph_needs_no_torch() -> None:
     code = (
-        "import sys; from models.locations import default_root; from models.store import Store; from training.describe import describe;"
+        "import sys; from models.locations import default_root; from models.store import Store;"
+        "from training.describe import describe;"
         "describe('cifar10@1', Store(default_root())); sys.exit(int('torch' in sys.modules))"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
