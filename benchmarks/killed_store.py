@@ -62,6 +62,7 @@ def be(what: str, location: str, cache: str) -> None:
     store = Store(parse_location(location), cache=Cache(Path(cache)))
     made = release()
     other = {1: 2, 2: 1}
+    store.look()  # which connects
     print("begun", flush=True)
     while True:
         if what == "publish":
@@ -171,7 +172,7 @@ def measure(place: str, kills: int) -> None:
     with TemporaryDirectory() as folder, ExitStack() as stack:
         killer = Killer(stack.enter_context(_PLACES[place](Path(folder))), Path(folder))
         for what in ("publish", "promote"):
-            longest = 1.5 * killer.seconds(what)
+            longest = 2 * killer.seconds(what)
             for number in range(1, kills + 1):
                 print(f"{place:6} {number:2} {killer.kill(what, longest)}", flush=True)
         told = ", ".join(f"{count} {what}" for what, count in killer.seen.items())
