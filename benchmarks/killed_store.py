@@ -21,9 +21,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from moto.server import ThreadedMotoServer
-from s3fs import S3FileSystem
-
 from models.aliases import move_alias
 from models.bucket.cache import Cache
 from models.golden import GoldenImage, read
@@ -154,6 +151,9 @@ def folder_place(folder: Path) -> Iterator[str]:
 @contextmanager
 def s3_place(_: Path) -> Iterator[str]:
     """A bucket behind a server that speaks S3."""
+    from moto.server import ThreadedMotoServer  # noqa: PLC0415 - they take a second, which --help need not
+    from s3fs import S3FileSystem  # noqa: PLC0415
+
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     server.start()
