@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.status import Status
 
 from models.archive import SUFFIX
 from models.audit import who
@@ -34,11 +36,12 @@ def push(
     """
     source = open_store(store)
     resolved = source.resolve(parse_ref(ref))
-    if destination.endswith(SUFFIX):
-        fresh = export(source, resolved.name, resolved.version, Path(destination))
-    else:
-        why = why or f"pushed from {source.location}"
-        fresh = copy(source, resolved.name, resolved.version, open_store(destination), who=who(), why=why)
+    with _busy(f"pushing {resolved.name}@{resolved.version}"):
+        if destination.endswith(SUFFIX):
+            fresh = export(source, resolved.name, resolved.version, Path(destination))
+        else:
+            why = why or f"pushed from {source.location}"
+            fresh = copy(source, resolved.name, resolved.version, open_store(destination), who=who(), why=why)
     _tell(resolved.name, resolved.version, destination, fresh=fresh, as_json=as_json)
 
 
@@ -59,7 +62,8 @@ def pull(
     destination = open_store(store)
     why = why or f"pulled from {source}"
     if source.endswith(SUFFIX):
-        manifest, fresh = take_in(Path(source), destination, who=who(), why=why)
+        with _busy(f"pulling {source}"):
+            manifest, fresh = take_in(Path(source), destination, who=who(), why=why)
         name, version = manifest.name, manifest.version
     else:
         if ref is None:
@@ -67,8 +71,14 @@ def pull(
         place = open_store(source)
         resolved = place.resolve(parse_ref(ref))
         name, version = resolved.name, resolved.version
-        fresh = copy(place, name, version, destination, who=who(), why=why)
+        with _busy(f"pulling {name}@{version}"):
+            fresh = copy(place, name, version, destination, who=who(), why=why)
     _tell(name, version, str(destination.location), fresh=fresh, as_json=as_json)
+
+
+def _busy(what: str) -> Status:
+    """A sign that it goes on, for people."""
+    return Console(stderr=True).status(what)
 
 
 def _tell(name: str, version: int, destination: str, *, fresh: bool, as_json: bool) -> None:
