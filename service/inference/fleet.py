@@ -82,7 +82,8 @@ class Fleet:
         trial = target.canary and self._trials.of(ref.name, str(found.alias), target)
         if not trial:
             lease = await self._lease_or_before(ref, found)
-            self._quick[ref] = (self.find(ref), lease.resolved, lease.berth)
+            if self._catalogue.served.get(ref) is found:  # else it has moved while this one was opened
+                self._quick[ref] = (found, lease.resolved, lease.berth)
             return lease
         who = client(self._settings.sticky_header) if client else ""
         version = choose(target, f"{ref.name}@{found.alias}", who)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from models import store
+from models import locations
 from models.aliases import move_alias
 from models.audit import entries
 from models.errors import PromotionRefused
@@ -39,7 +39,7 @@ def test_an_alias_moves_to_other_labels_where_that_is_meant(finished: Run, tmp_p
     publish_tiny(tmp_path, "shapes")
     move_alias(Store(tmp_path), "shapes", "production", 1, who="tests", why="")
     words = ("publish", finished.folder, "--name", "shapes", "--alias", "production", "--store", tmp_path)
-    with pytest.raises(PromotionRefused, match="say so with --new-labels"):
+    with pytest.raises(PromotionRefused, match=r"say so \(new labels\)"):
         invoke(*words)
     assert invoke(*words, "--new-labels")[0] == 0
     assert Store(tmp_path).aliases("shapes") == {"production": 2}
@@ -80,7 +80,7 @@ def test_a_run_that_was_published_before_is_warned_of(finished: Run, tmp_path: P
 def test_a_store_that_the_next_installation_may_take_away_is_warned_of(
     finished: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "__file__", str(tmp_path / "site-packages" / "models" / "store.py"))
+    monkeypatch.setattr(locations, "__file__", str(tmp_path / "site-packages" / "models" / "locations.py"))
     words = ["publish", str(finished.folder), "--name", "shapes"]
     assert "set WHATSIT_STORE" in invoke(*words)[1]
     assert "WHATSIT_STORE" not in invoke(*words, "--store", tmp_path)[1]

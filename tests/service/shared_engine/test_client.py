@@ -65,6 +65,12 @@ class House:
         self.server.cut()
         await stopping
 
+    async def busy(self) -> None:
+        """Wait until an image of a worker is being run."""
+        assert self.server is not None
+        while not any(lease.current.lost(0) for worker in self.server._workers for lease in worker._held.values()):  # noqa: ASYNC110, SLF001
+            await asyncio.sleep(0.001)
+
     def pixels(self, which: int = GOOD) -> Pixels:
         return load_pixels(mood(which), self.store.manifest(*MODEL).input)
 
@@ -157,7 +163,7 @@ async def test_what_two_processes_died_of_is_not_given_to_a_third(house: House) 
     engine = await house.engine(house.worker(0))
     waiting = asyncio.create_task(engine.infer(house.pixels(SLOW), soon()))
     for _ in range(2):
-        await asyncio.sleep(0.05)
+        await house.busy()
         await house.die()
         await house.start()
     with pytest.raises(NotReady):
