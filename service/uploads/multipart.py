@@ -6,7 +6,7 @@ file that grows past its limit is let go at once and fails alone, and nothing is
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,7 @@ _LARGE_CHUNK = 16_384
 _PIECE = 65_536  # what is given to the parser at a time
 _SMALL_BODY = 1_048_576  # it is split in a millisecond
 _OTHER_PARTS = 8  # form fields that are not images
+_NO_BOUNDARY = "the content type multipart/form-data has no boundary"
 
 
 @dataclass(slots=True)
@@ -42,12 +43,13 @@ class _Part:
 
 
 class _Collector:
-    """Gathers the parts named ``field``; the content of others is dropped."""
+    """Gives the parts named ``field`` to ``take``, each as soon as it is whole; the content of others is dropped."""
 
-    def __init__(self, field_name: str, max_images: int, max_image_bytes: int) -> None:
-        self.uploads: list[Upload] = []
+    def __init__(self, field_name: str, max_images: int, max_image_bytes: int, take: Callable[[Upload], None]) -> None:
+        self.images = 0
         self.complete = False
-        self._field = field_name
+        self._take = take
+        self.field = field_name
         self._max_images = max_images
         self._max_bytes = max_image_bytes
         self._parts = 0
@@ -78,7 +80,7 @@ class _Collector:
         self._part.name = name.decode("utf-8", "replace")
         if filename is not None:
             self._part.filename = filename.decode("utf-8", "replace")
-        if self._part.name == self._field and len(self.uploads) == self._max_images:
+        if self._part.name == self.field and self.images == self._max_images:
             raise TooManyImages(f"at most {self._max_images} images are taken in one request; send several requests")
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
@@ -86,16 +88,17 @@ class _Collector:
         part.size += end - start
         if part.size > self._max_bytes:
             part.content.clear()
-        elif part.name == self._field:
+        elif part.name == self.field:
             part.content += memoryview(data)[start:end]
 
     def on_part_end(self) -> None:
         part = self._part
-        if part.name != self._field:
+        if part.name != self.field:
             return
         too_large = part.size > self._max_bytes
         error = ImageTooLarge(f"the image has {part.size:,} bytes; at most {self._max_bytes:,} are accepted")
-        self.uploads.append(Upload(part.filename, bytes(part.content), error if too_large else None))
+        self.images += 1
+        self._take(Upload(part.filename, bytes(part.content), error if too_large else None))
 
     def on_end(self) -> None:
         self.complete = True
@@ -124,19 +127,33 @@ async def read_multipart(
     """
     boundary = _boundary(content_type)
     if not boundary:
-        raise MalformedRequest("the content type multipart/form-data has no boundary")
+        raise MalformedRequest(_NO_BOUNDARY)
     begin, ended = await _beginning(body)
     if ended:
         uploads = split_plain_form(begin, boundary, field_name, max_images, max_image_bytes)
         if uploads is not None:
             return uploads
-    collector = _Collector(field_name, max_images, max_image_bytes)
+    uploads = []
+    collector = _Collector(field_name, max_images, max_image_bytes, uploads.append)
     await _parse(boundary, _one_after_the_other(begin, body), collector)
-    if not collector.complete:
-        raise MalformedRequest("the multipart body is cut short")
-    if not collector.uploads:
-        raise MalformedRequest(f"the multipart body has no file field {field_name!r}")
-    return collector.uploads
+    return uploads
+
+
+async def feed_multipart(
+    content_type: str,
+    body: AsyncIterator[bytes],
+    field_name: str,
+    most: tuple[int, int],
+    take: Callable[[Upload], None],
+) -> None:
+    """Give the files of the field ``field_name`` to ``take``, as they come and mostly in a thread.
+
+    ``most`` are images, and bytes of one of them. Raises as ``read_multipart`` does, and what ``take`` raises.
+    """
+    boundary = _boundary(content_type)
+    if not boundary:
+        raise MalformedRequest(_NO_BOUNDARY)
+    await _parse(boundary, body, _Collector(field_name, *most, take))
 
 
 async def _beginning(body: AsyncIterator[bytes]) -> tuple[bytes, bool]:
@@ -180,3 +197,7 @@ async def _parse(boundary: bytes, chunks: AsyncIterator[bytes], collector: _Coll
         parser.finalize()
     except FormParserError as error:
         raise MalformedRequest("the multipart body is broken") from error
+    if not collector.complete:
+        raise MalformedRequest("the multipart body is cut short")
+    if not collector.images:
+        raise MalformedRequest(f"the multipart body has no file field {collector.field!r}")

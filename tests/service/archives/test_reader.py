@@ -11,7 +11,7 @@ import pytest
 
 from models.errors import ImageTooLarge
 from service.archives.limits import ArchiveLimits
-from service.archives.reader import read_archive
+from service.archives.reader import check_archive, read_archive
 from service.errors import ArchiveRefused
 from service.uploads.upload import Upload
 
@@ -190,3 +190,21 @@ def test_noise_of_operating_systems_is_passed_over() -> None:
 def test_archives_in_archives_are_files_like_others() -> None:
     inner = zipped({"a.png": b"one"})
     assert read(zipped({"inner.zip": inner}, zipfile.ZIP_STORED)) == [Upload("inner.zip", inner)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_zip_shows_how_many_files_it_has_without_being_unpacked(kind: str) -> None:
+    files = FILES | {"__MACOSX/a.png": b"noise", "folder/": b""}
+    expected = None if "tar" in kind else len(FILES)
+    assert check_archive(io.BytesIO(KINDS[kind](files)), LIMITS) == expected
+
+
+def test_a_directory_of_more_entries_than_there_may_be_is_not_even_read() -> None:
+    archive = zipped({"a": b""})
+    begin, end = archive.index(b"PK\x01\x02"), archive.index(b"PK\x05\x06")
+    tail = bytearray(archive[end:])
+    tail[12:16] = ((end - begin) * 200_000).to_bytes(4, "little")
+    crowded = archive[:begin] + archive[begin:end] * 200_000 + bytes(tail)
+    for look in (read, lambda data: check_archive(io.BytesIO(data), LIMITS)):
+        with pytest.raises(ArchiveRefused, match="far larger than"):
+            look(crowded)
