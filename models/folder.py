@@ -3,17 +3,18 @@
 import errno
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from models.audit import Entry, append, entries, locked, sync
-from models.errors import Conflict, InvalidManifest, StoreMissing, StoreUnavailable
-from models.layout import ALIASES, SIGNATURE, UNFINISHED, bundle_dir, model_dir, write_json
+from models.errors import Conflict, InvalidManifest, StoreMissing, StoreUnavailable, VersionNotFound
+from models.layout import ALIASES, HOLDS, SIGNATURE, UNFINISHED, bundle_dir, model_dir, write_json
 from models.locations import Location
-from models.place import Brought, Decide, Draft
+from models.place import HELD_FOR, Brought, Decide, Draft
 from models.refs import is_name, is_version
 from models.targets import Listing, Target, WrittenTargets, read_target
 from models.trust import read_signature
@@ -98,6 +99,29 @@ class Folder:
             fresh.replace(bundle / SIGNATURE)
             sync(bundle)
 
+    def hold(self, name: str, version: int, holder: str) -> None:
+        """A file ``holds/VERSION/HOLDER``, whose age counts; under the lock, so that nobody removes it meanwhile."""
+        folder = model_dir(self.root, name)
+        with locked(folder):
+            if not self.bundle(name, version).is_dir():
+                raise VersionNotFound(f"there is no {name}@{version}")
+            hold = self._hold(name, version, holder)
+            hold.parent.mkdir(parents=True, exist_ok=True)
+            hold.touch()
+
+    def release(self, name: str, version: int, holder: str) -> None:
+        """Delete the file."""
+        self._hold(name, version, holder).unlink(missing_ok=True)
+
+    def holders(self, name: str, version: int) -> list[str]:
+        """Those whose files are young enough."""
+        since = time.time() - HELD_FOR.total_seconds()
+        held = []
+        for path in self._hold(name, version, "any").parent.glob("*"):
+            with suppress(FileNotFoundError):  # it may be released meanwhile
+                held += [path.name] if path.stat().st_mtime > since else []
+        return sorted(held)
+
     def change(self, name: str, decide: Decide) -> Entry:
         """Do what ``decide`` says, under the lock."""
         folder = model_dir(self.root, name)
@@ -110,6 +134,9 @@ class Folder:
             elif entry.alias is not None:
                 self._write(name, entry.applied_to(listing.targets))
         return entry
+
+    def _hold(self, name: str, version: int, holder: str) -> Path:
+        return model_dir(self.root, name) / HOLDS / str(version) / holder
 
     def _write(self, name: str, targets: dict[str, Target]) -> None:
         folder = model_dir(self.root, name)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -13,6 +14,10 @@ from models.targets import Listing
 # Says what is to change, given what stands and the audit log, oldest first; raises Conflict or NotFound when it may
 # not. It may be asked again, when somebody else was quicker.
 Decide = Callable[[Listing, Sequence[Entry]], Entry]
+
+
+# What dies without a word keeps a version for so long.
+HELD_FOR = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,15 @@ class Place(Protocol):
 
     def sign(self, name: str, version: int, signature: bytes, *, who: str, why: str) -> None:
         """Keep the signature of a version's manifest beside it, in one step, and note that in the audit log."""
+
+    def hold(self, name: str, version: int, holder: str) -> None:
+        """Note that ``holder`` needs a version, for HELD_FOR from now on; raises VersionNotFound where it is gone."""
+
+    def release(self, name: str, version: int, holder: str) -> None:
+        """Note that it does not need it any more."""
+
+    def holders(self, name: str, version: int) -> list[str]:
+        """Those that need a version."""
 
     def change(self, name: str, decide: Decide) -> Entry:
         """Do what ``decide`` says, in one step and noted in the audit log; returns what it said."""

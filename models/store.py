@@ -126,14 +126,24 @@ class Store:
             raise InvalidManifest(f"{told} has no readable {MANIFEST}") from error
         return parse_manifest(data)
 
+    def hold(self, name: str, version: int, holder: str) -> None:
+        """Keep a version from being removed, for a week, or until ``holder`` releases it; raises NotFound."""
+        self.place.hold(name, version, holder)
+
+    def release(self, name: str, version: int, holder: str) -> None:
+        """Let go of a version."""
+        self.place.release(name, version, holder)
+
     def remove(self, name: str, version: int, *, who: str, why: str) -> None:
-        """Delete a version that no alias names; raises Conflict when one does, NotFound when it is not there."""
+        """Delete a version that no alias names and nobody holds; raises Conflict when it is not so, or NotFound."""
 
         def decide(listing: Listing, _: Sequence[Entry]) -> Entry:
             listing.existing(version)
             holding = sorted(alias for alias, target in listing.targets.items() if version in target.versions)
             if holding:
                 raise Conflict(f"{name}@{version} is what {', '.join(holding)} names; move the alias first")
+            if held := len(self.place.holders(name, version)):
+                raise Conflict(f"{name}@{version} scores {held} unfinished jobs; wait for them, or cancel them")
             return Entry(action="remove", before=version, who=who, why=why)
 
         self.versions(name)

@@ -3,6 +3,7 @@
     URL/NAME/VERSION/manifest.json, model.onnx, ...   as in a folder
     URL/_whatsit/log/00000007.json                    the changes, numbered, each written once
     URL/_whatsit/claims/NAME/VERSION                  who was given this number, whether anything came of it or not
+    URL/_whatsit/holds/NAME/VERSION/HOLDER            who needs this version, and has said so in the last week
 
 A version exists from the moment on when the log says that it was published, which is written last, until the log says
 that it was removed, which is written first. Whatever else lies there is what a dead process left; it does no harm, and
@@ -15,6 +16,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -29,7 +31,7 @@ from models.errors import ChecksumMismatch, Conflict, InvalidManifest, StoreMiss
 from models.layout import MANIFEST, SIGNATURE
 from models.locations import Location
 from models.manifest import parse_manifest
-from models.place import Brought, Decide, Draft
+from models.place import HELD_FOR, Brought, Decide, Draft
 from models.refs import check_name
 from models.targets import Listing
 from models.trust import read_signature
@@ -125,6 +127,23 @@ class Bucket:
         self._commit(name, decide, signature=signature)
         self._objects.write(f"{_prefix(name, version)}/{SIGNATURE}", signature)
 
+    def hold(self, name: str, version: int, holder: str) -> None:
+        """An object whose age counts; a version that is removed at this very moment may be gone all the same."""
+        if version not in (listing.versions if (listing := self.listing(name)) else ()):
+            raise VersionNotFound(f"there is no {name}@{version}")
+        self._objects.write(f"{_holds(name, version)}/{holder}", holder.encode())
+
+    def release(self, name: str, version: int, holder: str) -> None:
+        """Delete the object."""
+        self._objects.delete([f"{_holds(name, version)}/{holder}"])
+
+    def holders(self, name: str, version: int) -> list[str]:
+        """Those whose objects are young enough."""
+        held = self._objects.children(_holds(name, version))
+        written = {holder: self._objects.modified(f"{_holds(name, version)}/{holder}") for holder in held}
+        since = datetime.now(UTC) - HELD_FOR
+        return [holder for holder, at in written.items() if at is not None and at > since]
+
     def change(self, name: str, decide: Decide) -> Entry:
         """Do what ``decide`` says, by adding it to the log after what it was decided by."""
         entry = self._commit(check_name(name), decide)
@@ -208,6 +227,10 @@ def _entries(records: tuple[Record, ...], name: str) -> list[Entry]:
 
 def _files(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def _holds(name: str, version: int) -> str:
+    return f"_whatsit/holds/{name}/{version}"
 
 
 def _prefix(name: str, version: int) -> str:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -226,3 +227,30 @@ def test_those_who_publish_at_once_get_different_numbers(place: Store, location:
     assert {place.read("tiny", version, MANIFEST) for version in range(1, 5)} == {
         f"tiny {version}".encode() for version in range(1, 5)
     }
+
+
+def test_what_somebody_holds_is_not_removed(place: Store) -> None:
+    publish_empty(place, times=2)
+    place.hold("tiny", 1, "one")
+    place.hold("tiny", 1, "one")
+    place.hold("tiny", 1, "two")
+    place.release("tiny", 1, "two")
+    place.release("tiny", 1, "nobody")
+    assert (place.place.holders("tiny", 1), place.place.holders("tiny", 2)) == (["one"], [])
+    with pytest.raises(Conflict, match="1 unfinished jobs"):
+        place.remove("tiny", 1, **WHO)
+    assert prune(place, "tiny", 1, **WHO) == []
+    place.release("tiny", 1, "one")
+    assert prune(place, "tiny", 1, **WHO) == [1]
+    with pytest.raises(VersionNotFound):
+        place.hold("tiny", 1, "late")
+    with pytest.raises(VersionNotFound):
+        place.hold("nobody", 1, "late")
+
+
+def test_who_died_holds_nothing_for_ever(place: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish_empty(place)
+    place.hold("tiny", 1, "dead")
+    for module in ("folder", "bucket.place"):
+        monkeypatch.setattr(f"models.{module}.HELD_FOR", timedelta(seconds=-5))
+    place.remove("tiny", 1, **WHO)
