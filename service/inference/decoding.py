@@ -46,7 +46,17 @@ class Decoders:
 
     async def decode(self, upload: Upload, spec: InputSpec) -> tuple[ImageInfo, Pixels]:
         """Return what the file says and its pixels, uint8 ``[height, width, channels]``; raises an ImageError."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._decode, upload, spec)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self.decode_here, upload, spec)
+
+    def decode_here(self, upload: Upload, spec: InputSpec) -> tuple[ImageInfo, Pixels]:
+        """The same in the thread that calls, which is no thread of theirs: nobody who waits is held up."""
+        image, thread = OpenImage(upload.read(), self._limits), threading.get_ident()
+        with self._memory.held(image.memory):
+            self._running[thread] = time.monotonic()
+            try:
+                return _info(image), preprocess(image, spec)
+            finally:
+                del self._running[thread]
 
     def longest(self) -> float:
         """Seconds since the oldest decode that a thread is at now began; 0 when none is."""
@@ -56,15 +66,6 @@ class Decoders:
     def close(self) -> None:
         """Free the threads."""
         self._threads.shutdown(cancel_futures=True)
-
-    def _decode(self, upload: Upload, spec: InputSpec) -> tuple[ImageInfo, Pixels]:
-        image, thread = OpenImage(upload.read(), self._limits), threading.get_ident()
-        with self._memory.held(image.memory):
-            self._running[thread] = time.monotonic()
-            try:
-                return _info(image), preprocess(image, spec)
-            finally:
-                del self._running[thread]
 
 
 def _info(image: OpenImage) -> ImageInfo:

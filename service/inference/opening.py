@@ -31,7 +31,7 @@ class Opener(Protocol):
 class LocalOpener:
     """Opens versions in this process.
 
-    ``inside`` tells how many images are inside the service, for engines that want the machine to themselves.
+    ``inside`` tells how many images the service works on, for engines that want the machine to themselves.
     """
 
     def __init__(self, store: Store, settings: Settings, inside: Callable[[], int] = lambda: 0) -> None:

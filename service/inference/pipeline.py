@@ -65,7 +65,7 @@ class Pipeline:
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self.admission = Admission(settings.queue_capacity, settings.request_timeout_s)
         self._metrics = metrics
-        self._decoders = Decoders(settings)
+        self.decoders = Decoders(settings)
         self._cache = Cache(settings.cache_bytes)
 
     async def predict(self, engine: Engine, upload: Upload, top_k: int, deadline: float) -> Outcome:
@@ -121,16 +121,16 @@ class Pipeline:
 
     async def answer_in_the_background(self, engine: Engine, upload: Upload, deadline: float) -> Answer:
         """What an engine says of an image that nobody waits for; it is counted nowhere, and takes no permit."""
-        _, pixels = await self._decoders.decode(upload, engine.manifest.input)
+        _, pixels = await self.decoders.decode(upload, engine.manifest.input)
         return answer((await engine.infer(pixels, deadline, urgent=False)).row, engine.manifest, 1)
 
     def longest_decode(self) -> float:
         """Seconds since the oldest decode that goes on in a thread now began; 0 when none does."""
-        return self._decoders.longest()
+        return self.decoders.longest()
 
     def close(self) -> None:
         """Free the decoding threads."""
-        self._decoders.close()
+        self.decoders.close()
 
     async def _many(
         self, engine: Engine, images: Sequence[Upload | Pixels], deadline: float, make: Callable[[Scored], Made]
@@ -221,7 +221,7 @@ class Pipeline:
             return Scored(seen.row, seen.image, Timing(0, 0, 0, time.monotonic() - began), 0)
         queued = self._queue_small(engine, upload, deadline)
         if queued is None:
-            image, pixels = await self._decoders.decode(upload, engine.manifest.input)
+            image, pixels = await self.decoders.decode(upload, engine.manifest.input)
             queued = _queue(engine, image, pixels, deadline, began)
         scored = _scored(queued, await queued.row)
         if key is not None:
@@ -245,7 +245,7 @@ class Pipeline:
 
     def _queue_small(self, engine: Engine, upload: Upload, deadline: float) -> _Queued | None:
         began = time.monotonic()
-        found = self._decoders.decode_small(upload, engine.manifest.input)
+        found = self.decoders.decode_small(upload, engine.manifest.input)
         return found and _queue(engine, *found, deadline, began)
 
 

@@ -30,7 +30,7 @@ async def _serve(settings: Settings, slot: Slot, memory: memoryview, address: st
     told = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
     store = store_of(settings, serving=True)
-    fleet = Fleet(store, settings, LocalOpener(store, settings, slot.board.images_inside))
+    fleet = Fleet(store, settings, LocalOpener(store, settings, slot.board.images_at_work))
     server = EngineServer(fleet, memory)
     await server.listen(address)
     tasks = [asyncio.create_task(work) for work in (fleet.watch(), fleet.follow(), fleet.open_default())]

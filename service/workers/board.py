@@ -6,6 +6,7 @@ whoever is killed. Imports nothing of ours but its neighbours.
 
 import mmap
 import os
+import time
 from collections.abc import Sequence
 from enum import IntEnum
 
@@ -16,7 +17,7 @@ from service.workers.windows import Windows
 # the cache for itself, for some words are written with every request.
 _LINE = 64
 _ORDER, _KEYS = range(2)
-_PID, _STATE, _BEATS, _INSIDE = range(4)
+_PID, _STATE, _BEATS, _INSIDE, _SEEN, _PATIENT = range(6)
 
 
 class State(IntEnum):
@@ -76,17 +77,34 @@ class Slot:
         """How many images are inside its process now."""
         return self._line[_INSIDE]
 
+    @property
+    def seen(self) -> float:
+        """When an image was last inside its process, in the time of ``time.monotonic``, which all share."""
+        return self._line[_SEEN] / 1e9
+
+    @property
+    def patient(self) -> int:
+        """How many images its process works on that nobody waits for."""
+        return self._line[_PATIENT]
+
     def hold(self, images: int) -> None:
         """Show how many images are inside this process now."""
         self._line[_INSIDE] = images
+        self._line[_SEEN] = time.monotonic_ns()
+
+    def hold_patient(self, images: int) -> None:
+        """Show how many images this process works on that nobody waits for."""
+        self._line[_PATIENT] = images
 
     def occupy(self) -> None:
         """Take the slot for this process."""
-        self._line[_PID], self._line[_STATE], self._line[_INSIDE] = os.getpid(), State.STARTING, 0
+        self._line[_PID], self._line[_STATE] = os.getpid(), State.STARTING
+        self._line[_INSIDE] = self._line[_PATIENT] = 0
 
     def leave(self) -> None:
         """Free the slot of a process that has ended, however; its counts stay."""
-        self._line[_PID], self._line[_STATE], self._line[_INSIDE] = 0, State.GONE, 0
+        self._line[_PID], self._line[_STATE] = 0, State.GONE
+        self._line[_INSIDE] = self._line[_PATIENT] = 0
 
     def beat(self) -> None:
         """Show that the event loop runs."""
@@ -141,6 +159,14 @@ class Board:
     def images_inside(self) -> int:
         """How many images are inside all processes now."""
         return sum(slot.inside for slot in self.slots)
+
+    def images_at_work(self) -> int:
+        """The same, and those that they work on for nobody who waits."""
+        return sum(slot.inside + slot.patient for slot in self.slots)
+
+    def last_inside(self) -> float:
+        """When an image was last inside any of them, in the time of ``time.monotonic``; 0 for never."""
+        return max(slot.seen for slot in self.slots)
 
     def of_kind(self, kind: str) -> list[Slot]:
         """The slots of one kind of process."""
