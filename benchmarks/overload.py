@@ -63,7 +63,7 @@ def build_request(image: Path, model: str) -> bytes:
     """One whole HTTP request with the image as its body."""
     body = image.read_bytes()
     head = (
-        f"POST /v1/models/{model}/predict HTTP/1.1\r\nhost: whatsit\r\ncontent-type: image/*\r\n"
+        f"POST /v1/models/{model}/predict HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: image/*\r\n"
         f"content-length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body

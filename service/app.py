@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect
 from typing_extensions import override
 
 from models.errors import WhatsitError
-from service.api import batch, health, models, openinference, predict, registry, report, shadow
+from service.api import batch, health, jobs, models, openinference, predict, registry, report, shadow
 from service.api.documentation import with_keys
 from service.api.openinference.errors import absent
 from service.errors import MalformedRequest, Problem, problem_of
@@ -51,7 +51,7 @@ def create_app(settings: Settings, slot: Slot | None = None, opener: Opener | No
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
     app.state.services = build_services(settings, metrics, in_flight, slot, opener)
-    for room in (predict, batch, models, report, registry, shadow, health, *openinference.ROOMS):
+    for room in (predict, batch, jobs, models, report, registry, shadow, health, *openinference.ROOMS):
         app.include_router(room.router)
     app.add_api_route("/", _docs, include_in_schema=False)
     app.add_exception_handler(WhatsitError, _on_failure)

@@ -12,6 +12,7 @@ from service.inference.loading import Loading
 from service.inference.opening import Opener
 from service.inference.pipeline import Pipeline
 from service.inference.shadow import Shadow
+from service.jobs.jobs import Jobs
 from service.keys.gate import Gate
 from service.middleware.body_limit import Bodies
 from service.middleware.drain import InFlight
@@ -36,6 +37,7 @@ class Services:
     bodies: Bodies
     slot: Slot
     gate: Gate
+    jobs: Jobs
 
 
 # All async: FastAPI would send a plain function through a thread, which costs as much as the rest of its work.

@@ -18,6 +18,14 @@ WhatsitError (models.errors)
     ├── Draining               the service is shutting down
     ├── DeadlinePassed         no answer within the request's time
     ├── InferenceFailed        the graph failed on this image, alone
+    ├── JobNotFound            no such job, or that of another key
+    ├── JobUnfinished          the results of a job are not there yet, or will never be
+    ├── RangeUnsatisfiable     the results have no such part
+    ├── KeyReused              an Idempotency-Key that was used for another job
+    ├── InputMissing           the input store has nothing under a key
+    ├── JobsUnavailable        the state of jobs, or their input store, cannot be reached
+    ├── DiskFull               no room for the files of jobs
+    ├── JobLost                files of a job are gone, or every process died of it
     └── ClientLeft             nobody waits for the answer any more
 
 The answer is a problem of RFC 9457, in the shape that its path demands (service.responses); it says nothing of the
@@ -108,6 +116,38 @@ class InferenceFailed(RequestError):
     """The graph failed on this image, alone."""
 
 
+class JobNotFound(RequestError):
+    """No such job, or that of another key."""
+
+
+class JobUnfinished(RequestError):
+    """The results of a job are not there yet, or will never be."""
+
+
+class RangeUnsatisfiable(RequestError):
+    """The results have no such part."""
+
+
+class KeyReused(RequestError):
+    """An Idempotency-Key that was used for another job."""
+
+
+class InputMissing(RequestError):
+    """The input store has nothing under a key."""
+
+
+class JobsUnavailable(RequestError):
+    """The state of jobs, or their input store, cannot be reached."""
+
+
+class DiskFull(RequestError):
+    """No room for the files of jobs."""
+
+
+class JobLost(RequestError):
+    """Files of a job are gone, or every process died of it."""
+
+
 class ClientLeft(RequestError):
     """Nobody waits for the answer any more."""
 
@@ -172,12 +212,23 @@ _TABLE: tuple[tuple[type[Exception], int, str, str], ...] = (
     (Draining, 503, "draining", "Shutting down"),
     (DeadlinePassed, 504, "deadline-passed", "Deadline passed"),
     (InferenceFailed, 500, "inference-failed", "Inference failed"),
+    (JobNotFound, 404, "job-not-found", "No such job"),
+    (JobUnfinished, 409, "job-unfinished", "The job has no results"),
+    (RangeUnsatisfiable, 416, "range-unsatisfiable", "No such part"),
+    (KeyReused, 422, "idempotency-key-reused", "The Idempotency-Key was used before"),
+    (InputMissing, 404, "input-not-found", "No such image in the input store"),
+    (JobsUnavailable, 503, "jobs-unavailable", "Jobs are not available"),
+    (DiskFull, 507, "disk-full", "The disk is full"),
+    (JobLost, 500, "job-lost", "The job cannot be done"),
     (ClientLeft, 499, "client-left", "The client left"),
 )
 LATE = "no answer within the time that a request may take; send fewer or smaller images"
 INTERNAL = Problem(500, "internal", "Internal error", "the service failed; its log has the request's id")
 # Errors whose texts speak of the operator's files, not of the request.
-_PRIVATE = (domain.StoreUnavailable, domain.BundleError, domain.DeviceUnavailable, domain.KeyUnusable)
+_PRIVATE = (
+    *(domain.StoreUnavailable, domain.BundleError, domain.DeviceUnavailable, domain.KeyUnusable),
+    JobsUnavailable,
+)
 
 
 def _more(error: Exception) -> dict[str, object]:

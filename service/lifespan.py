@@ -13,6 +13,7 @@ from service.inference.loading import Loading
 from service.inference.opening import LocalOpener, Opener
 from service.inference.pipeline import Pipeline
 from service.inference.shadow import Shadow
+from service.jobs.jobs import Jobs
 from service.keys.gate import Gate
 from service.middleware.body_limit import Bodies
 from service.middleware.drain import InFlight
@@ -31,14 +32,15 @@ def build_services(
     store = store_of(settings, serving=True)
     pipeline = Pipeline(settings, metrics)
     pipeline.admission.told = slot.hold
-    opener = opener or LocalOpener(store, settings, slot.board.images_inside)
+    opener = opener or LocalOpener(store, settings, slot.board.images_at_work)
     fleet = Fleet(store, settings, opener)
     fleet.swaps.told = lambda swap: metrics.swaps.add(*swap)
     loading = Loading(fleet, metrics, others=len(slot.board.of_kind("worker")) > 1)
     shadow = Shadow(fleet, pipeline, metrics, settings, slot.board.images_inside)
+    jobs = Jobs(settings, fleet, pipeline, metrics, slot, lambda: in_flight.draining or in_flight.leaving)
     services = Services(
         *(settings, store, opener, fleet, loading, pipeline, shadow),
-        *(metrics, in_flight, Bodies(settings), slot, Gate(settings, slot)),
+        *(metrics, in_flight, Bodies(settings), slot, Gate(settings, slot), jobs),
     )
     metrics.watch("whatsit_permits_held", "Images inside the service.", lambda: pipeline.admission.inside)
     metrics.watch("whatsit_permits", "The most images inside the service.", lambda: settings.queue_capacity)
@@ -56,7 +58,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     fleet = services.fleet
     work = (
         *(services.opener.keep_connected(), fleet.watch(), fleet.follow(), services.loading.run()),
-        *(services.shadow.run(), _open_default(fleet, services.opener)),
+        *(services.shadow.run(), services.jobs.run(), _open_default(fleet, services.opener)),
     )
     tasks = [asyncio.create_task(each) for each in work]
     try:
@@ -64,6 +66,8 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     finally:
         for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)  # jobs give back what they hold
+        services.jobs.close()
         await services.fleet.close()
         services.pipeline.close()
 

@@ -7,7 +7,7 @@ docs/settings.md lists them all; a test compares.
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 from typing_extensions import override
 
@@ -160,6 +160,24 @@ class Settings(BaseSettings):
     max_archive_ratio: int = Field(
         100, ge=1, description="How many times its size an archive, or an entry of one, may unpack to."
     )
+    jobs_dir: Path = Field(
+        Path("jobs"), description="The folder of jobs, made when the first is accepted; see docs/jobs.md."
+    )
+    database_url: SecretStr | None = Field(
+        None,
+        description="A PostgreSQL URL, for jobs that several replicas share; when not set, SQLite in jobs_dir.",
+    )
+    jobs_input: str | None = Field(
+        None, description="A folder, or a URL such as s3://bucket/images, whose images jobs may name by keys."
+    )
+    jobs_keep_h: float = Field(24, gt=0, description="Hours for which the results of a job are kept.")
+    jobs_lease_s: float = Field(
+        10, gt=0, description="Seconds after which another process takes over what one that died worked on for jobs."
+    )
+    max_active_jobs: int = Field(4, ge=1, description="The most unfinished jobs of one key; more are answered 429.")
+    max_job_bytes: int = Field(200_000_000, ge=1, description="The most bytes of the body of a job.")
+    max_job_keys: int = Field(100_000, ge=1, description="The most images of the input store in one job.")
+    job_body_timeout_s: float = Field(600, gt=0, description="Seconds for the body of a job to arrive.")
     max_bodies_bytes: int = Field(
         1_000_000_000,
         ge=1,

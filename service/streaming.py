@@ -12,7 +12,7 @@ from service.asked import Asked
 from service.errors import ClientLeft, DeadlinePassed, problem_of
 from service.waiting import wanted
 
-NDJSON = "application/x-ndjson"
+NDJSON, EVENTS = "application/x-ndjson", "text/event-stream"
 _TO_SEND_S = 10.0  # beyond the deadline, for clients that read slowly
 
 
@@ -41,17 +41,42 @@ class LinesResponse(Response):
                 raise
             scope["state"]["noted"]["problem"] = problem_of(error).type  # too late for another answer
 
+    def _encode(self, line: object) -> bytes:
+        return to_json(line) + b"\n"
+
     async def _send(self, send: Send) -> None:
         async with aclosing(self._lines) as lines:
             async for line in lines:
                 if not self._started:
                     self._started = True
                     await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-                await send({"type": "http.response.body", "body": to_json(line) + b"\n", "more_body": True})
+                await send({"type": "http.response.body", "body": self._encode(line), "more_body": True})
         await send({"type": "http.response.body", "body": b""})
+
+
+class EventsResponse(LinesResponse):
+    """Events as browsers take them, each a JSON object (https://html.spec.whatwg.org/multipage/server-sent-events.html).
+
+    None is a comment, which keeps the connection from looking dead.
+    """
+
+    media_type = EVENTS
+
+    @override
+    def _encode(self, line: object) -> bytes:
+        return b": still here\n\n" if line is None else b"data: " + to_json(line) + b"\n\n"
 
 
 def asks_for_lines(scope: Scope) -> bool:
     """Whether the client prefers lines to one JSON object."""
+    return _accepts(scope, NDJSON)
+
+
+def asks_for_events(scope: Scope) -> bool:
+    """Whether the client wants to be told what happens."""
+    return _accepts(scope, EVENTS)
+
+
+def _accepts(scope: Scope, kind: str) -> bool:
     accepted: bytes = next((value for name, value in scope["headers"] if name == b"accept"), b"")
-    return NDJSON.encode() in accepted.lower()
+    return kind.encode() in accepted.lower()

@@ -11,7 +11,7 @@ from service.schemas import ProblemOut
 EXAMPLE_IMAGE = "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAEUlEQVR42mP4z8CAFTEMLQkAKP8/wc53yE8AAAAASUVORK5CYII="
 
 _BINARY = {"type": "string", "format": "binary"}
-_ANY_IMAGE = {"schema": _BINARY}
+_ANY = {"schema": _BINARY}
 
 
 _IMAGES = ("image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp")
@@ -19,7 +19,7 @@ _IMAGES = ("image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp")
 
 def _body(description: str, form: dict[str, Any], json: dict[str, Any], *others: str) -> dict[str, Any]:
     content = {"multipart/form-data": form, "application/json": json}
-    content |= dict.fromkeys((*_IMAGES, *others), _ANY_IMAGE)
+    content |= dict.fromkeys((*_IMAGES, *others), _ANY)
     return {"requestBody": {"required": True, "description": description, "content": content}}
 
 
@@ -44,6 +44,30 @@ BATCH_BODY = _body(
     "application/zip",
 )
 
+JOB_BODY = {
+    "requestBody": {
+        "required": True,
+        "description": "Many images: as a zip or tar archive, which may be gzipped; as the form field `files`, "
+        "repeated; or by their keys in the input store of the service, where it has one.",
+        "content": {
+            **dict.fromkeys(("application/zip", "application/x-tar", "application/gzip"), _ANY),
+            "multipart/form-data": {"schema": _member("files", {"type": "array", "items": _BINARY})},
+            "application/json": {
+                "schema": _member("keys", {"type": "array", "items": {"type": "string"}, "minItems": 1}),
+                "example": {"keys": ["2026/cat.jpg", "2026/dog.jpg"]},
+            },
+        },
+    }
+}
+RESULTS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The rows.",
+        "content": dict.fromkeys(("application/x-ndjson", "text/csv", "application/vnd.apache.parquet"), _ANY),
+    },
+    206: {"description": "The part of them that Range asks for."},
+    304: {"description": "They are what If-None-Match names."},
+}
+
 _PROBLEM = {PROBLEM_TYPE: {"schema": ProblemOut.model_json_schema()}}
 _DESCRIPTIONS: dict[int | str, str] = {
     400: "The request is malformed.",
@@ -58,6 +82,8 @@ _DESCRIPTIONS: dict[int | str, str] = {
     429: "Full, or the key asks too often; Retry-After says when to ask again.",
     503: "Not ready, or shutting down.",
     504: "No answer in time.",
+    416: "There is no such part.",
+    507: "No room on the disk.",
     "default": "Any other problem, in the same shape.",
 }
 

@@ -9,6 +9,7 @@ from service.settings import Settings
 
 _OTHER_BODIES = 65_536  # endpoints that take no images
 _FRAMING = 65_536  # multipart boundaries, JSON braces
+_JOBS = "/v1/jobs"
 
 
 class Bodies:
@@ -17,16 +18,21 @@ class Bodies:
     def __init__(self, settings: Settings) -> None:
         self.held = 0
         self.limit = settings.max_bodies_bytes
-        self.timeout = settings.body_timeout_s
         self._settings = settings
 
     def most_bytes(self, path: str) -> int:
         """How many bytes a body may have that is sent to ``path``."""
         if path.endswith(("/predict/batch", "/infer")):
             return self._settings.max_batch_bytes
+        if path == _JOBS:
+            return self._settings.max_job_bytes
         if path.endswith("/predict"):
             return self._settings.max_image_bytes * 4 // 3 + _FRAMING  # base64 takes four bytes for three
         return _OTHER_BODIES
+
+    def timeout(self, path: str) -> float:
+        """Seconds for such a body to arrive."""
+        return self._settings.job_body_timeout_s if path == _JOBS else self._settings.body_timeout_s
 
     def check(self) -> None:
         """Raise Full when those that are held take more memory than they may."""
@@ -43,7 +49,10 @@ class LimitedBody:
         self._receive = receive
         self._declared = int(headers.get(b"content-length", b"0"))
         self._limit = bodies.most_bytes(scope["path"])
-        self._deadline = asyncio.get_running_loop().time() + bodies.timeout
+        self._timeout = bodies.timeout(scope["path"])
+        self._deadline = asyncio.get_running_loop().time() + self._timeout
+        # The images of a job go to the disk while they come.
+        self._held = scope["path"] != _JOBS or headers.get(b"content-type", b"").startswith(b"application/json")
         self._size = 0
         self._ended = False
 
@@ -57,7 +66,7 @@ class LimitedBody:
             async with asyncio.timeout_at(self._deadline):
                 message = await self._receive()
         except TimeoutError as error:
-            raise BodyTimeout(f"the body did not arrive within {self._bodies.timeout:g} s") from error
+            raise BodyTimeout(f"the body did not arrive within {self._timeout:g} s") from error
         if message["type"] == "http.request":
             self._count(len(message.get("body", b"")))
             self._ended = not message.get("more_body", False)
@@ -65,11 +74,13 @@ class LimitedBody:
 
     def release(self) -> None:
         """Nobody needs it any more."""
-        self._bodies.held -= self._size
+        if self._held:
+            self._bodies.held -= self._size
 
     def _count(self, received: int) -> None:
         self._size += received
-        self._bodies.held += received
+        if self._held:
+            self._bodies.held += received
         if self._size > self._limit:
             raise self._too_large()
         self._bodies.check()

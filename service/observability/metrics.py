@@ -69,10 +69,13 @@ class Metrics(Collector):
             "Decisions of two versions that differed.",
             [*pair, "decision", "challenger_decision"],
         )
+        self.jobs = Counter("whatsit_jobs", "Jobs accepted, and how they ended.", ["state"])
+        self.job_images = Counter("whatsit_job_images", "Images of jobs.", ["model", "version", "outcome"])
         self._tallies: tuple[Counter | Histogram, ...] = (
             *(self.requests, self.request_seconds, self.errors, self.images),
             *(self.stages, self.runs, self.batches, self.remembered, self.starts),
             *(self.swaps, self.shadowed, self.shadow_labels, self.shadow_decisions),
+            *(self.jobs, self.job_images),
         )
         self.answered = Latest("whatsit_answered_timestamp_seconds", "When an image was last answered.", version)
         self.loaded = Latest("whatsit_loaded_timestamp_seconds", "When a version was last told to be open.", version)

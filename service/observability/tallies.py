@@ -31,6 +31,10 @@ class Counter:
             row = self.numbers[labels] = [0]
         row[0] += 1
 
+    def add_many(self, count: int, *labels: str) -> None:
+        """Count so many."""
+        self.numbers.setdefault(labels, [0])[0] += count
+
     def family(self, numbers: Mapping[Labels, Sequence[float]]) -> Metric:
         """What Prometheus is told of ``numbers``, which may be those of many processes."""
         family = CounterMetricFamily(self.name, self._help, labels=self._labels)

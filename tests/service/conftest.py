@@ -84,3 +84,27 @@ def server(tmp_path_factory: pytest.TempPathFactory, colours_root: Path) -> Iter
     }
     with log.open("wb") as file, running(settings, file.fileno()) as started:
         yield Server(started, log)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """A PostgreSQL that runs for as long as the tests do."""
+    from tests.support.postgres import postgres  # noqa: PLC0415 - few tests need it
+
+    with postgres() as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> str:
+    """That of an empty database."""
+    from tests.support.postgres import emptied  # noqa: PLC0415 - as above
+
+    return emptied(postgres_server)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str | None:
+    """What the setting of that name would be: None for SQLite."""
+    found: str | None = None if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    return found

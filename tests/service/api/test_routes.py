@@ -19,7 +19,7 @@ PARAMETERS = {
     **dict.fromkeys(("{ref}", "{model}", "{name}"), "tiny"),
     "{version}": "1",
     "{alias}": "production",
-    "{example}": "0" * 32,
+    **dict.fromkeys(("{example}", "{job}"), "0" * 32),
 }
 PLATFORM = b"onnxruntime"  # which the Open Inference Protocol has told
 PAGES = {"/", "/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json"}

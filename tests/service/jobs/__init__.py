@@ -1,0 +1,1 @@
+"""Jobs, on SQLite and on a real PostgreSQL."""
