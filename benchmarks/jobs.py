@@ -31,10 +31,11 @@ from PIL import Image
 from benchmarks.overload import build_request, read_answer
 from benchmarks.served_equals_evaluated import read_test_split
 from models.decode import Limits, OpenImage
+from models.locations import default_root
 from models.opening import open_version
 from models.preprocess import preprocess
 from models.refs import parse_ref
-from models.store import Store, default_root
+from models.store import Store
 from service.background import HOST, Running, running
 from service.cores import usable_cores
 from service.demo import SAMPLES
