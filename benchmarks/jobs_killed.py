@@ -22,7 +22,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.request import urlopen
 
-from benchmarks.jobs import archive_of, photographs
+from benchmarks.jobs import LARGE, archive_of, photographs
 from service.background import HOST, Running, running
 
 
@@ -125,16 +125,12 @@ def main() -> None:
     arguments.add_argument("--database-url")
     given = arguments.parse_args()
     with TemporaryDirectory() as folder, database(given.database, given.database_url) as url, ExitStack() as stack:
-        settings: dict[str, object] = {
-            "jobs_dir": Path(folder) / "jobs",
-            "jobs_lease_s": 2,
-            "max_archive_entries": 10**6,
-        }
+        settings: dict[str, object] = {"jobs_dir": Path(folder) / "jobs", "jobs_lease_s": 2, **LARGE}
         settings |= {"workers": 2} if url is None else {"workers": 1, "database_url": url}
         replicas = [Replica(settings) for _ in range(1 if url is None else 2)]
         for replica in replicas:
             stack.callback(replica.stop)
-        archive = archive_of(photographs(given.images), Path(folder) / "photographs.tar")
+        archive = archive_of(photographs(given.images, side=200), Path(folder) / "photographs.tar")
         query = "model=cifar10-vgg16"
         status, job = replicas[0].server.ask("POST", f"/v1/jobs?{query}", archive.read_bytes(), "application/x-tar")
         if status != 202:

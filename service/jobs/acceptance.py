@@ -43,6 +43,8 @@ _ARCHIVES = {"application/zip", "application/x-zip-compressed", "application/x-t
 _ARCHIVES |= {"application/x-gzip", "application/x-gtar", "application/x-compressed-tar", "application/x-tgz"}
 _WAYS = "application/zip, application/x-tar, application/gzip, multipart/form-data with files, or JSON with keys"
 _BLOCK = 1 << 20
+_FORM_BLOCK = 1 << 16  # the parser keeps the interpreter
+_OTHER_SIGNS = 100
 _INPUTS = "0"  # of a spool that is written while the images come
 
 
@@ -132,7 +134,7 @@ def _check(file: BinaryIO, folder: JobFolder, settings: Settings) -> int | None:
 async def _receive_form(asked: Asked, folder: JobFolder, settings: Settings) -> Received:
     limits = settings.archive_limits
     with await asyncio.to_thread(SpoolWriter, folder, _INPUTS) as spool:
-        pieces = blocks(asked.body.pieces())
+        pieces = blocks(asked.body.pieces(), _FORM_BLOCK)
         await feed_multipart(asked.content_type, pieces, "files", (limits.entries, limits.image), spool.add)
         return _spooled(await asyncio.to_thread(spool.finish))
 
@@ -152,6 +154,9 @@ def _spool_keys(body: bytes, folder: JobFolder, most: int) -> Received:
 
 def read_keys(body: bytes, most: int) -> list[str]:
     """The keys of ``{"keys": ["a.jpg", ...]}``; raises MalformedRequest or TooManyImages."""
+    # Each value costs 64 bytes and more. Keys may have such signs too, but hardly more than one each.
+    if sum(body.count(sign) for sign in (b"[", b"{", b",")) > 2 * most + _OTHER_SIGNS:
+        raise TooManyImages(f"at most {most:,} keys are taken in one job; send several jobs")
     try:
         content = from_json(body, allow_inf_nan=False)
     except ValueError as error:
@@ -173,14 +178,14 @@ def _of_all(digest: str, wanted: Wanted) -> str:
     return sha256(f"{digest} {wanted.asked} {wanted.format} {wanted.top_k}".encode()).hexdigest()
 
 
-async def blocks(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def blocks(pieces: AsyncIterator[bytes], least: int = _BLOCK) -> AsyncIterator[bytes]:
     """The same bytes in larger pieces, each of which is worth a thread."""
     gathered: list[bytes] = []
     size = 0
     async for piece in pieces:
         gathered.append(piece)
         size += len(piece)
-        if size >= _BLOCK:
+        if size >= least:
             yield b"".join(gathered)
             gathered, size = [], 0
     if gathered:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from service.jobs.endings import Endings
 from service.jobs.holds import Holds
 from service.jobs.housekeeping import Housekeeping
 from service.jobs.inputs import InputStore
+from service.jobs.pacer import Pacer
 from service.jobs.phase_work import PhaseWork
 from service.jobs.records import Job
 from service.jobs.runner import Runner, again_and_again
@@ -51,10 +53,12 @@ class Jobs:
         self._backend = Backend(settings)
         self._holds = Holds(fleet.store)
         self._endings = Endings(self._backend, self._holds, settings.jobs_keep_h * 3600, metrics.jobs.add)
-        self._scorer = Scorer(pipeline.decoders, slot, settings)
+        threads = settings.decode_threads or os.cpu_count() or 1
+        pacer = Pacer(slot, 2 * threads)  # while some blocks are decoded, others are run
+        self._scorer = Scorer(pipeline.decoders, pacer, threads)
         inputs = settings.jobs_input and InputStore(settings.jobs_input, settings.max_image_bytes)
         chunk_work = ChunkWork(self._backend, self._endings, fleet, self._scorer, inputs or None)
-        phase_work = PhaseWork(self._backend, self._endings, settings)
+        phase_work = PhaseWork(self._backend, self._endings, pacer, settings)
         self._runner = Runner(self._backend, chunk_work, phase_work, stopping, self._changed)
         self._watch = Watch(self._backend, stopping)
         self._housekeeping = Housekeeping(self._backend, self._holds)

@@ -13,6 +13,7 @@ _SHARE = 0.2
 # So long an image waits for a moment in which nobody else is inside: in times of its own duration, and at least.
 _PATIENCE, _LEAST_PATIENCE_S = 10, 0.1
 _LOOKED_FOR_EVERY_S = 0.002
+_BREATH_S = 0.001
 # Images that are taken together: about so much work, so that whoever comes then finds the machine free soon.
 _BLOCK_S, _BLOCK = 0.02, 16
 
@@ -34,6 +35,11 @@ class Pacer:
         """Whether nobody waits for an image, nor has a moment ago."""
         board = self._slot.board
         return not board.images_inside() and self._clock() - board.last_inside() > _QUIET_AFTER_S
+
+    def breathe(self) -> None:
+        """Let others have the interpreter, if there are any; for threads that would keep it for milliseconds."""
+        if not self.quiet:
+            time.sleep(_BREATH_S)
 
     async def turn(self) -> int:
         """Wait until images may be taken, and return how many at most; ``taken`` and ``done`` are to follow."""

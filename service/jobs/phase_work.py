@@ -6,6 +6,7 @@ import logging
 from service.errors import ArchiveRefused, DiskFull, JobLost
 from service.jobs.backend import Backend
 from service.jobs.endings import Endings
+from service.jobs.pacer import Pacer
 from service.jobs.phases import assemble, unpack
 from service.jobs.records import Job
 from service.settings import Settings
@@ -18,9 +19,10 @@ _GIVEN_UP_AFTER = 3
 class PhaseWork:
     """Unpacks and assembles."""
 
-    def __init__(self, backend: Backend, endings: Endings, settings: Settings) -> None:
+    def __init__(self, backend: Backend, endings: Endings, pacer: Pacer, settings: Settings) -> None:
         self._backend = backend
         self._endings = endings
+        self._pacer = pacer
         self._limits = settings.archive_limits
 
     async def do(self, job: Job) -> None:
@@ -40,7 +42,7 @@ class PhaseWork:
 
     async def _unpack(self, job: Job) -> None:
         folder = self._backend.folder(job.id)
-        inputs, spooled = await unpack(folder, self._limits)
+        inputs, spooled = await unpack(folder, self._limits, self._pacer.breathe)
         log.info("job unpacked", extra={"job": job.id, "images": spooled.total})
         plans = spooled.plans
         if await self._backend.order(lambda queue: queue.unpacked(job.id, inputs, spooled.total, plans)):

@@ -6,7 +6,7 @@ import os
 import secrets
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -31,24 +31,27 @@ class Stopped(Exception):
     """The work was given up."""
 
 
-async def unpack(folder: JobFolder, limits: ArchiveLimits) -> tuple[str, Spooled]:
+async def unpack(folder: JobFolder, limits: ArchiveLimits, breathe: Callable[[], None]) -> tuple[str, Spooled]:
     """Read the archive of a job into its spool; returns the name of that. Raises ArchiveRefused, or DiskFull.
 
-    In a thread: what takes its time there, inflating and writing, leaves the interpreter to others.
+    In a thread, which is told to ``breathe`` after each image.
     """
     inputs, stop = secrets.token_hex(8), threading.Event()
     try:
-        return inputs, await asyncio.to_thread(_unpack, folder, inputs, limits, stop)
+        return inputs, await asyncio.to_thread(_unpack, folder, inputs, limits, breathe, stop)
     finally:
         stop.set()
 
 
-def _unpack(folder: JobFolder, inputs: str, limits: ArchiveLimits, stop: threading.Event) -> Spooled:
+def _unpack(
+    folder: JobFolder, inputs: str, limits: ArchiveLimits, breathe: Callable[[], None], stop: threading.Event
+) -> Spooled:
     with folder.upload.open("rb") as archive, SpoolWriter(folder, inputs) as spool:
         for upload in read_archive(archive, limits):
             if stop.is_set():
                 raise Stopped
             spool.add(upload)
+            breathe()
         spooled = spool.finish()
     if not spooled.total:
         raise ArchiveRefused("the archive has no files")

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import math
-import os
 import time
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,9 +23,7 @@ from service.jobs.pacer import Pacer
 from service.jobs.sources import Source
 from service.jobs.spool import Entry
 from service.schemas import item_of
-from service.settings import Settings
 from service.uploads.upload import Upload
-from service.workers.board import Slot
 
 log = logging.getLogger(__name__)
 
@@ -56,11 +53,10 @@ class _Block(NamedTuple):
 class Scorer:
     """Scores images of jobs; one for the process, with threads of its own so that those who wait find theirs free."""
 
-    def __init__(self, decoders: Decoders, slot: Slot, settings: Settings) -> None:
-        threads = settings.decode_threads or os.cpu_count() or 1
+    def __init__(self, decoders: Decoders, pacer: Pacer, threads: int) -> None:
         self.threads = ThreadPoolExecutor(threads, thread_name_prefix="jobs-decode")
         self._decoders = decoders
-        self._pacer = Pacer(slot, 2 * threads)  # while some are decoded, others are run
+        self._pacer = pacer
         self._handing_out = asyncio.Lock()
 
     async def score(self, engine: Engine, entries: Sequence[Entry], first: int, source: Source, top_k: int) -> Rows:

@@ -77,6 +77,7 @@ async def test_limits(start: Start, tmp_path: Path) -> None:
         assert_problem(await send(app, bytes(10_001)), 413, "body-too-large")
         keys = json.dumps({"keys": ["a"] * 4}).encode()
         assert_problem(await send(app, keys, kind=JSON), 413, "too-many-images")
+        assert_problem(await send(app, b"[]," * 300, kind=JSON), 413, "too-many-images")
         assert_problem(await send(app, files([b"x"] * 6), kind=MULTIPART), 413, "too-many-images")
         slow = zipped([mood(SLOW)] * 5)
         jobs = [await send(app, slow, "?model=moody") for _ in range(2)]

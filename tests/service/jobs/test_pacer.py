@@ -81,3 +81,14 @@ async def test_a_turn_that_is_given_up_is_left_to_others(slots: list[Slot]) -> N
         assert await soon(pacer) is None
     slots[1].hold(0)
     assert await pacer.turn() == 1
+
+
+async def test_threads_breathe_only_when_somebody_is_there(slots: list[Slot], monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("service.jobs.pacer.time.sleep", slept.append)
+    pacer = Pacer(slots[0], 2)
+    pacer.breathe()
+    assert slept == []
+    slots[1].hold(1)
+    pacer.breathe()
+    assert len(slept) == 1
